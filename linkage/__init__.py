@@ -1,0 +1,1 @@
+"""Privacy-preserving record linkage for agencies that serve the same students."""

@@ -1,0 +1,1 @@
+"""Small-cell suppression, complementary suppression, and the audit that may refuse a release."""

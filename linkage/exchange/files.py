@@ -1,0 +1,51 @@
+"""Files that are there whole or not at all.
+
+Rules:
+
+- A file is written beside its final place under a temporary name, flushed to the disk, and only then renamed.
+  A kill at any instant leaves the old file or the new one, never a part of either.
+- What may hold anything confidential is readable by its owner alone (mode 0600), whatever the umask.
+- A symbolic link at the destination is replaced, never followed.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def atomic_writer(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Open a binary file that appears at ``path`` only if the block ends without an error."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            yield handle
+            handle.flush()
+            os.fsync(handle.fileno())
+        part.chmod(mode)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write ``content`` to ``path`` whole or not at all."""
+    with atomic_writer(path, mode) as handle:
+        handle.write(content)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Hub side: blocks, comparison, model, clusters, quality. Never sees an identifier."""

@@ -1,0 +1,1 @@
+"""Common student IDs that last: mint, extend, merge, retire, and the history of each."""

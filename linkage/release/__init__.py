@@ -1,0 +1,1 @@
+"""What a researcher receives: longitudinal assembly, per-release IDs, the bundle."""
