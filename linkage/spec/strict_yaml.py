@@ -267,12 +267,11 @@ def _found(value: object) -> str:
 def _document_path(data: object, location: tuple[int | str, ...]) -> Path:
     """Drop the parts of a pydantic location, such as a union's member, that the document does not have."""
     path: list[str | int] = []
+    inner: Any = data
     for part in location:
-        if isinstance(data, Mapping) and part in data:
-            data = data[part]
-        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        else:
+        try:
+            inner = inner[part]
+        except (LookupError, TypeError):
             continue
         path.append(part)
     return tuple(path)
