@@ -1,0 +1,91 @@
+"""A source made ready to encode: normalised values, each distinct value once.
+
+Rules:
+
+- Work is done on distinct values, never record by record: names repeat, and normalisation is the slow part.
+- A record is known by its position in the source; nothing here reorders rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from linkage.hashing.columns import ColumnMap
+from linkage.hashing.features import key_part
+from linkage.hashing.normalise import normalise
+from linkage.spec.model import Identifier, KeyPart, LinkageSpec
+
+
+@dataclass(frozen=True)
+class Values:
+    """One identifier of one source: ``codes`` index ``distinct``; -1 is missing."""
+
+    identifier: Identifier
+    codes: NDArray[np.int32]
+    distinct: tuple[str, ...]
+
+    @property
+    def missing(self) -> float:
+        """Share of records without a value."""
+        return float(np.mean(self.codes < 0)) if len(self.codes) else 1.0
+
+    def key_parts(self, transform: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+        """Return codes and distinct texts of this identifier under a pass key's transform; -1 is none."""
+        parts = [key_part(self.identifier.kind, transform, value) for value in self.distinct]
+        return _recode(self.codes, parts)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A source's normalised identifiers."""
+
+    records: int
+    values: Mapping[str, Values]
+
+    def can_give(self, part: KeyPart) -> bool:
+        """Whether the source has the identifier that a key part needs."""
+        return part.identifier in self.values
+
+
+def _recode(codes: NDArray[np.int32], texts: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Map codes through texts that may coincide or be empty (missing)."""
+    distinct: dict[str, int] = {}
+    lookup = np.full(len(texts) + 1, -1, dtype=np.int32)
+    for i, text in enumerate(texts):
+        if text:
+            lookup[i] = distinct.setdefault(text, len(distinct))
+    return lookup[codes], tuple(distinct)
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    """Return a column as text, missing as the empty text, dates as ISO, whole numbers without a fraction."""
+    if pd.api.types.is_datetime64_any_dtype(column):
+        column = column.dt.strftime("%Y-%m-%d")
+    elif pd.api.types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all()):
+        column = column.astype("Int64")
+    return column.astype("string").fillna("").str.strip()
+
+
+def _values(frame: pd.DataFrame, columns: tuple[str, ...], identifier: Identifier) -> Values:
+    joiner = "-" if identifier.kind.value == "date" else " "
+    texts = _texts(frame[columns[0]])
+    for column in columns[1:]:
+        texts = (texts + joiner + _texts(frame[column])).str.strip(f"{joiner} ")
+    codes, distinct = pd.factorize(texts)
+    recoded, canonical = _recode(codes.astype(np.int32), normalise(identifier.kind, [str(text) for text in distinct]))
+    return Values(identifier, recoded, canonical)
+
+
+def prepare(frame: pd.DataFrame, columns: ColumnMap, spec: LinkageSpec) -> Prepared:
+    """Normalise the identifiers of a source. An identifier that is missing everywhere is left out."""
+    values = {
+        identifier.name: _values(frame, columns.identifiers[identifier.name], identifier)
+        for identifier in spec.identifiers
+        if identifier.name in columns.identifiers
+    }
+    return Prepared(len(frame), {name: found for name, found in values.items() if found.distinct})

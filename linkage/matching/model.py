@@ -1,0 +1,187 @@
+"""The Fellegi-Sunter model with a third class for relatives, fitted without labels.
+
+Rules:
+
+- A pair belongs to one of three classes: **match**; **relative**, two people of one household, who agree on household
+  identifiers as they will (surname, address, phone) and on personal ones as strangers do; **unrelated**. Without the
+  middle class, EM on blocked pairs finds households instead of persons.
+- ``u`` (agreement of unrelated pairs) is what the agencies measured on random pairs of their own records, and is not
+  estimated here: pairs that share a block are not random.
+- ``m`` (agreement of matches) and the classes' shares are estimated by expectation-maximisation over counts of
+  agreement patterns (Fellegi and Sunter 1969; Winkler 2000; patterns as in Enamorado, Fifield and Imai 2019). ``m`` is
+  common to all pairs of sources, the shares are each pair's own.
+- The prior is over **all** pairs of records, not over the blocked ones.
+- A missing value is evidence of nothing. More agreement never weighs less: levels are kept monotone.
+- A match weight is the base-2 logarithm of the Bayes factor of match against unrelated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+
+from linkage.spec.encodings import FieldStatistics
+from linkage.spec.model import Identifier
+
+Floats = NDArray[np.float64]
+
+#: Agreement of matches where nothing is known yet: the share at the highest level, and how fast the others fall.
+_START_TOP, _START_FALL = 0.88, 0.4
+#: Weight of that prior in pairs, so that a level never seen is neither impossible nor certain.
+_PRIOR_PAIRS = 4.0
+#: The least that random agreement is taken to be, which caps any one identifier's weight at about 20.
+_LEAST_U = 1e-6
+_ITERATIONS = 400
+_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class PatternCounts:
+    """How often each agreement pattern occurs between each pair of sources.
+
+    ``levels`` has shape (patterns, identifiers), 0 missing; ``counts`` (patterns, source pairs); ``totals`` (source
+    pairs,) is the number of all pairs of records, blocked or not.
+    """
+
+    levels: NDArray[np.uint8]
+    counts: Floats
+    totals: Floats
+
+
+@dataclass(frozen=True)
+class Model:
+    """Fitted probabilities. ``m``, ``u`` and ``r`` have shape (identifiers, 8), indexed by level; level 0 is unused.
+
+    ``match_share`` and ``relative_share`` have shape (source pairs,): shares of all pairs of records.
+    """
+
+    identifiers: tuple[Identifier, ...]
+    m: Floats
+    u: Floats
+    r: Floats
+    match_share: Floats
+    relative_share: Floats
+    iterations: int
+    converged: bool
+
+    def log_factors(self, numerator: Floats) -> Floats:
+        """Return the log Bayes factor of each level against unrelated, shape (identifiers, 8); missing is 0."""
+        factors = np.zeros_like(self.u)
+        used = self.u > 0
+        factors[used] = np.log(numerator[used] / self.u[used])
+        return factors
+
+    def weights(self, levels: NDArray[np.uint8]) -> Floats:
+        """Return the match weight (bits) of each pattern."""
+        return _total(self.log_factors(self.m), levels) / np.log(2)
+
+    def probabilities(self, levels: NDArray[np.uint8]) -> Floats:
+        """Return the posterior probability of match, shape (patterns, source pairs)."""
+        match, relative = _posteriors(self, levels)
+        return match / (match + relative + 1.0)
+
+
+def pooled_u(
+    statistics: Sequence[FieldStatistics], records: Sequence[int], identifiers: Sequence[Identifier]
+) -> Floats:
+    """Average the agencies' random-pair level shares, each weighted by its records; shape (identifiers, 8)."""
+    u = np.zeros((len(identifiers), 8))
+    for f, identifier in enumerate(identifiers):
+        held = [
+            (n, s.rates[identifier.name])
+            for n, s in zip(records, statistics, strict=True)
+            if identifier.name in s.rates
+        ]
+        shares = np.average([rates for _, rates in held], axis=0, weights=[n for n, _ in held])
+        shares = np.maximum(shares, _LEAST_U)
+        u[f, 1 : identifier.levels + 1] = shares / shares.sum()
+    return u
+
+
+def _start(identifiers: Sequence[Identifier]) -> Floats:
+    m = np.zeros((len(identifiers), 8))
+    for f, identifier in enumerate(identifiers):
+        falling = _START_FALL ** np.arange(identifier.levels - 1)
+        m[f, identifier.levels] = _START_TOP
+        m[f, identifier.levels - 1 : 0 : -1] = falling / falling.sum() * (1 - _START_TOP)
+    return m
+
+
+def _total(factors: Floats, levels: NDArray[np.uint8]) -> Floats:
+    total = np.zeros(len(levels))
+    for f in range(levels.shape[1]):
+        total += factors[f][levels[:, f]]
+    return total
+
+
+def _posteriors(model: Model, levels: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """Return odds of match and of relative against unrelated, shape (patterns, source pairs)."""
+    unrelated = 1.0 - model.match_share - model.relative_share
+    match = np.exp(_total(model.log_factors(model.m), levels))[:, None] * (model.match_share / unrelated)
+    relative = np.exp(_total(model.log_factors(model.r), levels))[:, None] * (model.relative_share / unrelated)
+    return match, relative
+
+
+def _level_shares(levels: NDArray[np.uint8], weight: Floats, prior: Floats) -> Floats:
+    shares = np.zeros_like(prior)
+    for f in range(levels.shape[1]):
+        counted = np.bincount(levels[:, f], weights=weight, minlength=8)[:8] + _PRIOR_PAIRS * prior[f]
+        counted[0] = 0.0
+        counted[prior[f] == 0] = 0.0
+        shares[f] = counted / counted.sum()
+    return shares
+
+
+def _monotone(m: Floats, u: Floats) -> Floats:
+    """Make the Bayes factor of each identifier rise with its level, by pooling adjacent violators."""
+    result = m.copy()
+    for f in range(len(m)):
+        used = np.flatnonzero(u[f])
+        factors = isotonic_regression(m[f, used] / u[f, used], weights=u[f, used]).x
+        result[f, used] = factors * u[f, used]
+        result[f, used] /= result[f, used].sum()
+    return result
+
+
+def fit(counts: PatternCounts, u: Floats, identifiers: tuple[Identifier, ...]) -> Model:
+    """Estimate ``m``, the household class and the classes' shares from pattern counts."""
+    start = _start(identifiers)
+    household = np.array([identifier.about == "household" for identifier in identifiers])
+    blocked = counts.counts.sum(axis=0)
+    share = np.minimum(0.2 * blocked, 0.2 * np.sqrt(counts.totals)) / counts.totals
+    model = Model(
+        identifiers=identifiers,
+        m=start,
+        u=u,
+        r=np.where(household[:, None], start, u),
+        match_share=np.maximum(share, 1e-12),
+        relative_share=np.maximum(share, 1e-12),
+        iterations=0,
+        converged=False,
+    )
+    for iteration in range(1, _ITERATIONS + 1):
+        match, relative = _posteriors(model, counts.levels)
+        evidence = match + relative + 1.0
+        matched, related = counts.counts * match / evidence, counts.counts * relative / evidence
+        m = _monotone(_level_shares(counts.levels, matched.sum(axis=1), start), u)
+        r = np.where(household[:, None], _level_shares(counts.levels, related.sum(axis=1), start), u)
+        updated = replace(
+            model,
+            m=m,
+            r=r,
+            match_share=np.maximum(matched.sum(axis=0) / counts.totals, 1e-12),
+            relative_share=np.maximum(related.sum(axis=0) / counts.totals, 1e-12),
+            iterations=iteration,
+        )
+        change = max(
+            float(np.abs(updated.m - model.m).max()),
+            float(np.abs(np.log(updated.match_share / model.match_share)).max()),
+        )
+        model = updated
+        if change < _TOLERANCE:
+            return replace(model, converged=True)
+    return model
