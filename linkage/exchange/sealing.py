@@ -1,0 +1,156 @@
+"""Sealing: whatever leaves its owner is an age file (age-encryption.org/v1) to named X25519 recipients.
+
+Rules:
+
+- Opening gives the whole plaintext or nothing. A streaming decryptor has written almost all of a truncated file
+  before it notices, so plaintext goes to a file without a name, or under a temporary one, until the last piece
+  has been authenticated.
+- A header is read only up to a cap: the format sets no limit on its stanzas, and each costs a key agreement.
+- Sealing says nothing about who sealed; signatures are in ``package``.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
+
+import pyrage
+from pyrage import x25519
+
+from linkage.errors import KeyFileError, PackageError
+from linkage.exchange.files import atomic_writer
+from linkage.exchange.keys import PrivateKeys
+from linkage.exchange.streams import ChunkReader, Reader, Writer, chunks
+
+# An X25519 stanza takes about 100 bytes, so this leaves room for 150 recipients.
+MAX_HEADER_BYTES = 16 * 1024
+_MAGIC = b"age-encryption.org/v1\n"
+_HEADER_END = b"\n--- "
+_T = TypeVar("_T")
+
+
+def seal_stream(source: Reader, destination: Writer, recipients: Sequence[str]) -> None:
+    """Encrypt ``source`` to every recipient ("age1..."), each of whom can open it alone."""
+    if not recipients:
+        raise KeyFileError("There is nobody to seal to.", advice="Name at least one recipient.")
+    try:
+        keys = [x25519.Recipient.from_str(recipient) for recipient in recipients]
+    except pyrage.RecipientError:
+        raise KeyFileError("A recipient is not an age X25519 key (age1...).") from None
+    with _own_failures(source, destination) as (watched_source, watched_destination):
+        pyrage.encrypt_io(watched_source, watched_destination, keys)
+
+
+def unseal_stream(source: Reader, destination: Writer, keys: PrivateKeys, what: str) -> None:
+    """Decrypt ``source``; on failure ``destination`` may hold part of the plaintext, so it must be thrown away.
+
+    ``what`` names the sealed thing in messages. Raises PackageError.
+    """
+    start = source.read(MAX_HEADER_BYTES)
+    if not start.startswith(_MAGIC):
+        raise PackageError(f"{what} is not a sealed (age) file.")
+    if _HEADER_END not in start:
+        raise PackageError(f"{what} has no end of header within {MAX_HEADER_BYTES} bytes; it was not read.")
+    whole = ChunkReader(itertools.chain([start], chunks(source)))
+    with _own_failures(whole, destination) as (watched_source, watched_destination):
+        try:
+            pyrage.decrypt_io(watched_source, watched_destination, [keys.sealing])
+        except pyrage.DecryptError as error:
+            if "No matching keys" in str(error):
+                raise PackageError(
+                    f"{what} is not sealed to {keys.name}, or its header was altered.",
+                    advice="Open it with the key of the room it was sealed for, or ask the sender to seal it again.",
+                ) from None
+            raise _damaged(what) from None
+        except OSError:
+            raise _damaged(what) from None
+
+
+def unseal_unnamed(source: Reader, keys: PrivateKeys, what: str, folder: Path | None = None) -> BinaryIO:
+    """Decrypt into a file that has no name, so that no way of ending leaves plaintext behind; the caller closes it.
+
+    ``folder`` says on which disk; by default the system's temporary one.
+    """
+    plain = cast(BinaryIO, tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - handed to the caller open
+    try:
+        unseal_stream(source, plain, keys, what)
+        plain.seek(0)
+    except BaseException:
+        plain.close()
+        raise
+    return plain
+
+
+def seal_file(source: Path, destination: Path, recipients: Sequence[str]) -> None:
+    """Write the sealed copy of ``source`` at ``destination``, whole or not at all."""
+    with source.open("rb") as plain, atomic_writer(destination) as sealed:
+        seal_stream(plain, sealed, recipients)
+
+
+def unseal_file(source: Path, destination: Path, keys: PrivateKeys) -> None:
+    """Write the plaintext of ``source`` at ``destination`` (0600), whole or not at all."""
+    with source.open("rb") as sealed, atomic_writer(destination) as plain:
+        unseal_stream(sealed, plain, keys, str(source))
+
+
+def seal_bytes(plaintext: bytes, recipients: Sequence[str]) -> bytes:
+    """Seal in memory."""
+    sealed = io.BytesIO()
+    seal_stream(io.BytesIO(plaintext), sealed, recipients)
+    return sealed.getvalue()
+
+
+def unseal_bytes(sealed: bytes, keys: PrivateKeys, what: str = "The message") -> bytes:
+    """Open in memory."""
+    plain = io.BytesIO()
+    unseal_stream(io.BytesIO(sealed), plain, keys, what)
+    return plain.getvalue()
+
+
+def _damaged(what: str) -> PackageError:
+    return PackageError(
+        f"{what} was altered, damaged or cut short; nothing of it was kept.",
+        advice="Ask the sender for it again and compare the package's SHA-256.",
+    )
+
+
+class _Watched:
+    """A stream that remembers its own failure, which pyrage would report as a failure of the format."""
+
+    def __init__(self, stream: Reader | Writer) -> None:
+        self._stream = stream
+        self.failure: BaseException | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        return self._remembering(lambda: cast(Reader, self._stream).read(size))
+
+    def write(self, content: bytes) -> int:
+        return self._remembering(lambda: cast(Writer, self._stream).write(content))
+
+    def flush(self) -> None:
+        self._remembering(lambda: cast(Writer, self._stream).flush())
+
+    def _remembering(self, act: Callable[[], _T]) -> _T:
+        try:
+            return act()
+        except BaseException as error:
+            self.failure = error
+            raise
+
+
+@contextmanager
+def _own_failures(source: Reader, destination: Writer) -> Iterator[tuple[_Watched, _Watched]]:
+    """Raise a full disk, Ctrl-C or a reader's own error as what it is."""
+    watched = (_Watched(source), _Watched(destination))
+    try:
+        yield watched
+    except BaseException:
+        for stream in watched:
+            if stream.failure is not None:
+                raise stream.failure from None
+        raise
