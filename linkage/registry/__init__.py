@@ -1,1 +1,1 @@
-"""Common student IDs that last: mint, extend, merge, retire, and the history of each."""
+"""Common student IDs that last: mint, extend, merge, split, retire, and the history of each."""
