@@ -34,7 +34,7 @@ def set_bits(
 ) -> None:
     """Set in each row's filter as many bits as the feature owns, at the positions that its tag's bytes give.
 
-    ``tags`` has shape (features listed, 16): one PRF output each; a byte taken modulo the filter's length is a position.
+    ``tags`` has shape (features listed, 16): one PRF output each; a byte modulo the filter's length is a position.
     """
     for i in range(len(rows)):
         for j in range(counts[features[i]]):

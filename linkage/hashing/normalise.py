@@ -25,7 +25,9 @@ DateOrder = Literal["month-day", "day-month"]
 
 #: Words that people type where they know nothing.
 PLACEHOLDER_WORDS = frozenset(
-    ["UNKNOWN", "UNK", "UNKN", "NONE", "NULL", "NA", "NAN", "NIL", "NFN", "NLN", "NMN", "NMI", "TEST", "TESTING", "STUDENT", "BABY", "BABYBOY", "BABYGIRL", "INFANT", "MISSING", "REFUSED", "DECLINED", "UNAVAILABLE", "NOTPROVIDED", "NOTAVAILABLE", "NOTAPPLICABLE", "NONAME", "NOFIRSTNAME", "NOLASTNAME", "ANONYMOUS", "TBD", "XXX", "XXXX", "XXXXX"]
+    """UNKNOWN UNK UNKN NONE NULL NA NAN NIL NFN NLN NMN NMI TEST TESTING STUDENT BABY BABYBOY BABYGIRL INFANT MISSING
+    REFUSED DECLINED UNAVAILABLE NOTPROVIDED NOTAVAILABLE NOTAPPLICABLE NONAME NOFIRSTNAME NOLASTNAME ANONYMOUS TBD
+    XXX XXXX XXXXX""".split()
 )
 _TITLES = frozenset(["MR", "MRS", "MS", "MISS", "DR", "PROF", "REV"])
 _SUFFIXES = {
@@ -34,7 +36,7 @@ _SUFFIXES = {
 }  # fmt: skip
 #: Particles that are written now apart from the name that follows, now together with it.
 _PARTICLES = frozenset(
-    ["DE", "LA", "DEL", "LAS", "LOS", "DI", "DA", "DAS", "DOS", "DU", "LE", "VAN", "VON", "DER", "DEN", "TER", "TEN", "MAC", "MC", "O", "ST", "SAN", "SANTA", "EL", "AL", "BIN", "BEN", "ABU"]
+    "DE LA DEL LAS LOS DI DA DAS DOS DU LE VAN VON DER DEN TER TEN MAC MC O ST SAN SANTA EL AL BIN BEN ABU".split()
 )
 _STREET_WORDS = {
     "STREET": "ST", "STR": "ST", "AVENUE": "AVE", "AV": "AVE", "BOULEVARD": "BLVD", "ROAD": "RD", "DRIVE": "DR",
@@ -62,7 +64,7 @@ _YEAR_FIRST = re.compile(r"^(\d{4})\D(\d{1,2})\D(\d{1,2})(?:[T ].*)?$")
 _YEAR_LAST = re.compile(r"^(\d{1,2})\D(\d{1,2})\D(\d{4}|\d{2})(?:[T ].*)?$")
 _COMPACT = re.compile(r"^(\d{4})(\d{2})(\d{2})(?:\.0)?$")
 _YEAR_ONLY = re.compile(r"^(\d{4})(?:\.0)?$")
-_MONTHS = {m: i for i, m in enumerate(["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"], start=1)}
+_MONTHS = {name: i for i, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), start=1)}
 _MONTH_NAME = re.compile(r"^(?:(\d{1,2})\W*([A-Z]{3})[A-Z]*|([A-Z]{3})[A-Z]*\W*(\d{1,2}))\W+(\d{4})$")
 
 
@@ -81,13 +83,13 @@ def _is_placeholder(parts: list[str]) -> bool:
 
 
 def given_name(value: str) -> str:
-    """Titles dropped, words separated by a blank."""
+    """Drop titles; words are separated by a blank."""
     parts = [part for part in words(value) if part not in _TITLES]
     return "" if _is_placeholder(parts) else " ".join(parts)
 
 
 def surname(value: str) -> str:
-    """Generation suffixes dropped and particles joined to the name that follows (DE LA CRUZ: DELACRUZ)."""
+    """Drop generation suffixes and join particles to the name that follows (DE LA CRUZ: DELACRUZ)."""
     parts = words(value)
     kept = [part for i, part in enumerate(parts) if i == 0 or part not in _SUFFIXES]
     if _is_placeholder(kept):
@@ -103,12 +105,12 @@ def surname(value: str) -> str:
 
 
 def suffix(value: str) -> str:
-    """JR, SR, II, III, IV or V."""
+    """Return JR, SR, II, III, IV or V."""
     return next((_SUFFIXES[part] for part in words(value) if part in _SUFFIXES), "")
 
 
 def sex(value: str) -> str:
-    """F, M or X."""
+    """Return F, M or X."""
     text = "".join(words(value))
     if text in _SEXES:
         return _SEXES[text]
@@ -116,19 +118,19 @@ def sex(value: str) -> str:
 
 
 def street(value: str) -> str:
-    """Postal abbreviations for the usual words; the house number stays where it is."""
+    """Abbreviate the usual words as the post does; the house number stays where it is."""
     parts = [_STREET_WORDS.get(part, part) for part in words(value)]
     return "" if _is_placeholder(parts) else " ".join(parts)
 
 
 def place(value: str) -> str:
-    """Words of a place's name."""
+    """Return the words of a place's name."""
     parts = words(value)
     return "" if _is_placeholder(parts) else " ".join(parts)
 
 
 def postal_code(value: str) -> str:
-    """Five digits of a US ZIP code; other countries' codes without blanks."""
+    """Return five digits of a US ZIP code; other countries' codes without blanks."""
     text = "".join(words(value.removesuffix(".0")))
     if text.isdigit() and len(text) == 9:
         text = text[:5]
@@ -136,7 +138,7 @@ def postal_code(value: str) -> str:
 
 
 def phone(value: str) -> str:
-    """Digits without the country code 1; fewer than seven, or one digit repeated, is missing."""
+    """Return digits without the country code 1; fewer than seven, or one digit repeated, is missing."""
     text = _NOT_DIGIT.sub("", value.removesuffix(".0"))
     if len(text) == 11 and text.startswith("1"):
         text = text[1:]
@@ -144,13 +146,13 @@ def phone(value: str) -> str:
 
 
 def email(value: str) -> str:
-    """Upper-case address with one @."""
+    """Return an upper-case address with one @."""
     text = ascii_upper(value).strip()
     return text if text.count("@") == 1 and not text.startswith("@") else ""
 
 
 def ssn(value: str) -> str:
-    """Digits of a social security number, or its last four."""
+    """Return the digits of a social security number, or its last four."""
     text = _NOT_DIGIT.sub("", value.removesuffix(".0"))
     if not 4 <= len(text) <= 9 or len(set(text)) == 1 or text in {"123456789", "987654321"}:
         return ""
@@ -158,7 +160,7 @@ def ssn(value: str) -> str:
 
 
 def code(value: str) -> str:
-    """Letters and digits."""
+    """Return letters and digits."""
     text = "".join(words(value.removesuffix(".0")))
     return "" if text in PLACEHOLDER_WORDS or set(text) <= {"0"} else text
 
@@ -179,7 +181,7 @@ def date_order(values: Iterable[str]) -> tuple[DateOrder, bool]:
 
 
 def date(value: str, order: DateOrder) -> str:
-    """YYYY-MM-DD, or YYYY where only a year is known; digits that make no calendar day are kept as they are."""
+    """Return YYYY-MM-DD, or YYYY where only a year is known; digits that make no calendar day are kept as they are."""
     text = ascii_upper(value).strip()
     if match := _YEAR_FIRST.match(text):
         year, month, day = match.groups()

@@ -38,9 +38,10 @@ class BulkCmac:
         self._subkey = np.frombuffer(subkey, dtype=np.uint64)
 
     def _aes(self, blocks: Blocks) -> Blocks:
-        encryptor = self._cipher.encryptor()
+        if not len(blocks):
+            return blocks
         out = np.empty(blocks.nbytes + 15, dtype=np.uint8)
-        written = encryptor.update_into(np.ascontiguousarray(blocks).view(np.uint8).reshape(-1), out)
+        written = self._cipher.encryptor().update_into(np.ascontiguousarray(blocks).data.cast("B"), out.data)
         return out[:written].view(np.uint64).reshape(-1, 2)
 
     def absorb(self, blocks: Blocks) -> Blocks:

@@ -125,7 +125,8 @@ def compare_pass(name: str, sources: Sequence[Encodings], identifiers: tuple[Ide
         a, b = np.empty(room, dtype=np.uint32), np.empty(room, dtype=np.uint32)
         code = np.empty(room, dtype=np.uint64)
         written = compare_rows(
-            first, last, rows.block_end, rows.sources, compared, rows.checks, rows.filters, weights, words, cuts, a, b, code
+            first, last, rows.block_end, rows.sources, compared, rows.checks,
+            rows.filters, weights, words, cuts, a, b, code,
         )  # fmt: skip
         if written:
             a, b = a[:written], b[:written]

@@ -28,6 +28,7 @@ from linkage.spec.encodings import FieldStatistics
 from linkage.spec.model import Identifier
 
 Floats = NDArray[np.float64]
+LN2 = float(np.log(2))
 
 #: Agreement of matches where nothing is known yet: the share at the highest level, and how fast the others fall.
 _START_TOP, _START_FALL = 0.88, 0.4
@@ -68,6 +69,10 @@ class Model:
     iterations: int
     converged: bool
 
+    def spread(self, match_share: Floats, relative_share: Floats) -> Model:
+        """Return the model with other shares, for instance for more pairs of sources than were fitted."""
+        return replace(self, match_share=match_share, relative_share=relative_share)
+
     def log_factors(self, numerator: Floats) -> Floats:
         """Return the log Bayes factor of each level against unrelated, shape (identifiers, 8); missing is 0."""
         factors = np.zeros_like(self.u)
@@ -77,12 +82,13 @@ class Model:
 
     def weights(self, levels: NDArray[np.uint8]) -> Floats:
         """Return the match weight (bits) of each pattern."""
-        return _total(self.log_factors(self.m), levels) / np.log(2)
+        return _total(self.log_factors(self.m), levels) / LN2
 
     def probabilities(self, levels: NDArray[np.uint8]) -> Floats:
         """Return the posterior probability of match, shape (patterns, source pairs)."""
         match, relative = _posteriors(self, levels)
-        return match / (match + relative + 1.0)
+        odds: Floats = match / (match + relative + 1.0)
+        return odds
 
 
 def pooled_u(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,7 @@ def _binary(words: NDArray[np.uint64] | NDArray[np.uint32]) -> pa.Array:
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(words), [None, pa.py_buffer(data)])
 
 
-def _words(column: pa.ChunkedArray, dtype: type[np.generic], words: int, name: str) -> NDArray:
+def _words(column: pa.ChunkedArray, dtype: type[np.generic], words: int, name: str) -> NDArray[Any]:
     width = words * np.dtype(dtype).itemsize
     if column.type != pa.binary(width):
         raise PackageError(

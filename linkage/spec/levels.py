@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from linkage.spec.model import MOST_CUTS, Identifier
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
-def popcount(typingctx: Any, word: Any) -> Any:  # noqa: ANN401 - numba's calling convention
+def _popcount(typing_context: Any, word: Any) -> Any:  # noqa: ANN401 - numba's calling convention
     """Count the set bits of a 64-bit word by the processor's own instruction."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ANN401
@@ -31,7 +30,10 @@ def popcount(typingctx: Any, word: Any) -> Any:  # noqa: ANN401 - numba's callin
     return types.uint64(types.uint64), generate
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator, unused-ignore]
+popcount: Any = intrinsic(_popcount)
+
+
+@njit(inline="always")
 def level_of(common: int, weight_a: int, weight_b: int, cuts: NDArray[np.float64]) -> int:
     """Return the level of two filters of given weights that have ``common`` set bits in common."""
     if weight_a == 0 or weight_b == 0:

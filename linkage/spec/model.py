@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -76,8 +76,8 @@ class _Frozen(BaseModel):
 class Filter(_Frozen):
     """The size of an identifier's Bloom filter and how many bits a value sets in it.
 
-    ``bits`` is the filter's length, a power of two up to 256, so that a byte taken modulo it is an unbiased position. ``set_bits`` are
-    spread over a value's features, so that the weight of a filter does not tell the length of the value.
+    ``bits`` is the filter's length, a power of two up to 256, so that a byte taken modulo it is an unbiased position.
+    ``set_bits`` are spread over a value's features, so that the weight of a filter does not tell the value's length.
     """
 
     bits: Literal[64, 128, 256]
@@ -190,7 +190,7 @@ class LinkageSpec(_Frozen):
     @property
     def sha256(self) -> str:
         """Hash of the spec's meaning; parties with different hashes cannot link."""
-        no_matter = {"title": True, "local_id_columns": True, "identifiers": {"__all__": {"columns"}}}
+        no_matter: dict[str, Any] = {"title": True, "local_id_columns": True, "identifiers": {"__all__": {"columns"}}}
         meaning = self.model_dump(mode="json", exclude=no_matter)
         meaning["encoding_version"] = ENCODING_VERSION
         meaning["normalisation_version"] = NORMALISATION_VERSION
