@@ -1,0 +1,265 @@
+"""One linear system per measure: every number that is or was published, as a sum of atoms.
+
+Rules:
+
+- Cells that are sums of the same atoms are one cell, whichever table prints them: hidden in one, hidden in all.
+- What an earlier release printed stays printed; what it hid stays hidden and keeps its claim to protection.
+- Where two frames of a population differ, the persons in one and not in the other make *difference cells*:
+  never printed, and primary when they are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from linkage.disclosure.population import Atoms, make_atoms
+from linkage.disclosure.primary import primary_needs
+from linkage.disclosure.rules import TOTAL, DisclosureRules
+from linkage.disclosure.tables import COUNT, Table
+from linkage.errors import InputError
+
+SPARE_TOTAL = 2.0
+"""How much dearer a cell becomes with each dimension it totals."""
+
+
+@dataclass(frozen=True, eq=False)
+class PrintedTable:
+    """A table whose pattern is already decided: an earlier release."""
+
+    release: str
+    table: Table
+    published: pd.DataFrame
+    symbol: str
+
+
+@dataclass(frozen=True, eq=False)
+class TableCells:
+    """The cells of one table: its key columns, what each would print, and the system's cell behind each."""
+
+    release: str
+    table: Table
+    keys: pd.DataFrame
+    value: np.ndarray
+    cell: np.ndarray
+    reason: np.ndarray
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The persons of one row of a table who are not in another frame of the population."""
+
+    table: int
+    row: int
+    lacking: int
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """Distinct cells (rows of ``matrix``) over atoms, and what each cell is allowed and needs."""
+
+    measure: str
+    population: str
+    atoms: Atoms
+    matrix: sparse.csr_matrix
+    value: np.ndarray
+    up: np.ndarray
+    down: np.ndarray
+    cost: np.ndarray
+    hidden: np.ndarray
+    hideable: np.ndarray
+    already_public: np.ndarray
+    tables: tuple[TableCells, ...]
+    differences: Mapping[int, Difference]
+
+    @property
+    def sensitive(self) -> np.ndarray:
+        """Which cells must be kept from the attacker."""
+        return (self.up > 0) | (self.down > 0)
+
+
+def build_system(
+    tables: Sequence[Table], history: Sequence[PrintedTable], rules: DisclosureRules, release: str
+) -> System:
+    """Return the system of ``tables`` and ``history``, which share one measure and one population."""
+    every = [*tables, *(printed.table for printed in history)]
+    measure = tables[0].measure
+    atoms = make_atoms(every, measure, rules.zero_policy == "sensitive")
+    rows: list[sparse.csr_matrix] = []
+    found: list[tuple[TableCells, np.ndarray, np.ndarray, np.ndarray]] = []
+    start = 0
+    for position, table in enumerate(every):
+        source = release if position < len(tables) else history[position - len(tables)].release
+        matrix, cells, up, down, cost = _table_cells(table, atoms, atoms.frame_of[position], rules, source, start)
+        rows.append(matrix)
+        found.append((cells, up, down, cost))
+        start += matrix.shape[0]
+    gap_rows, gaps = _difference_rows(atoms, rows)
+    stacked = sparse.vstack([*rows, gap_rows], format="csr")
+    unique, first = _collapse(stacked)
+    count = len(first)
+    matrix = stacked[first]
+    value = matrix @ atoms.amount
+    if measure == COUNT:
+        value = np.round(value)
+    up, down, cost = np.zeros(count), np.zeros(count), np.zeros(count)
+    hidden, hideable = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+    printed_before = np.zeros(count, dtype=bool)
+    kept, problems = [], []
+    for position, (cells, above, below, price) in enumerate(found):
+        cell = unique[cells.cell]
+        np.maximum.at(up, cell, above)
+        np.maximum.at(down, cell, below)
+        if position < len(tables):
+            np.add.at(cost, cell, price)
+            hideable[cell] = True
+        else:
+            was_hidden = _was_hidden(cells, history[position - len(tables)])
+            hidden[cell[was_hidden]] = True
+            printed_before[cell[~was_hidden]] = True
+        kept.append(TableCells(cells.release, cells.table, cells.keys, cells.value, cell, cells.reason))
+    for cells in kept[: len(tables)]:
+        for selector in cells.table.must_publish:
+            chosen = np.logical_and.reduce([cells.keys[c].eq(str(code)).to_numpy() for c, code in selector.items()])
+            clash = chosen & ((up[cells.cell] > 0) | (down[cells.cell] > 0))
+            if clash.any():
+                problems.append(f"table {cells.table.name!r}: {int(clash.sum())} of the cells {dict(selector)}")
+            hideable[cells.cell[chosen]] = False
+    if problems:
+        raise InputError(
+            "A cell that must be published is too small to be.",
+            problems=problems,
+            advice="Take it off `must_publish`, or publish a coarser table.",
+        )
+    # Difference cells: persons of one frame who are not in another.
+    gap = unique[start:]
+    difference_of = dict(zip(reversed(gap.tolist()), reversed(gaps), strict=True))
+    few = (value[gap] > 0) & ((value[gap] < rules.person_threshold) if measure == COUNT else True)
+    gap = np.unique(gap[few & ~hideable[gap] & ~printed_before[gap]])
+    margin = rules.person_threshold - value[gap] if measure == COUNT else value[gap] * rules.amount_range / 100
+    up[gap] = np.maximum(up[gap], margin if rules.protection == "interval" else np.minimum(margin, 1))
+    down[gap] = np.maximum(down[gap], np.minimum(1 if measure == COUNT else margin, value[gap]))
+    hidden[gap] = True
+
+    sensitive = (up > 0) | (down > 0)
+    already_public = sensitive & printed_before
+    up[already_public] = down[already_public] = 0
+    hidden |= sensitive & ~already_public & (hideable | hidden)
+    hidden &= ~printed_before
+    # What was printed before is known for good; hiding it now would only look like protection, except for a
+    # small cell, which is not printed twice.
+    hideable &= ~printed_before
+    if rules.zero_policy == "publish":
+        hideable &= value > 0
+    # Rows that nobody has printed or ever will carry no knowledge.
+    silent = ~(hidden | hideable | printed_before)
+    for cells in kept:
+        silent[cells.cell] = False
+    keep = np.flatnonzero(~silent)
+    renumber = np.full(count, -1)
+    renumber[keep] = np.arange(len(keep))
+    final = tuple(TableCells(c.release, c.table, c.keys, c.value, renumber[c.cell], c.reason) for c in kept)
+    return System(
+        measure, tables[0].population, atoms, matrix[keep], value[keep], up[keep], down[keep],
+        np.maximum(cost[keep], 1e-3), hidden[keep], hideable[keep], already_public[keep], final,
+        {int(renumber[cell]): difference for cell, difference in difference_of.items() if renumber[cell] >= 0},
+    )  # fmt: skip
+
+
+def _table_cells(
+    table: Table, atoms: Atoms, frame: int, rules: DisclosureRules, release: str, start: int
+) -> tuple[sparse.csr_matrix, TableCells, np.ndarray, np.ndarray, np.ndarray]:
+    profile = atoms.profiles[frame]
+    mask = atoms.member[:, frame].copy()
+    for column, allowed in table.where.items():
+        mask &= profile[column].isin([str(code) for code in allowed]).to_numpy()
+    inside = np.flatnonzero(mask)
+    blocks, keys, values, ups, downs, reasons, costs = [], [], [], [], [], [], []
+    for grouping in table.grouping_sets:
+        columns = [column for column in grouping if column is not None]
+        if columns:
+            part = profile.iloc[inside][columns]
+            label = part.groupby(columns, sort=True).ngroup().to_numpy()
+        else:
+            part, label = pd.DataFrame(index=range(len(inside))), np.zeros(len(inside), dtype=int)
+        size = int(label.max()) + 1 if len(label) else 0
+        first = np.full(size, -1)
+        first[label[::-1]] = np.arange(len(label))[::-1]
+        cut = part.iloc[first].reset_index(drop=True)
+        value = np.bincount(label, weights=atoms.amount[inside], minlength=size)
+        value = np.round(value) if table.measure == COUNT else value
+        needs = primary_needs(table, rules, columns, cut, value)
+        blocks.append(sparse.csr_matrix((np.ones(len(inside)), (label, inside)), shape=(size, len(atoms))))
+        keys.append(_key_frame(table, grouping, cut, size))
+        values.append(value)
+        ups.append(needs.up)
+        downs.append(needs.down)
+        reasons.append(needs.reason)
+        costs.append((1 + np.log1p(value)) * _price(table, grouping))
+    value = np.concatenate(values)
+    cells = TableCells(
+        release, table, pd.concat(keys, ignore_index=True), value, np.arange(len(value)) + start,
+        np.concatenate(reasons),
+    )  # fmt: skip
+    matrix = sparse.vstack(blocks, format="csr")
+    return matrix, cells, np.concatenate(ups), np.concatenate(downs), np.concatenate(costs)
+
+
+def _key_frame(table: Table, grouping: Sequence[str | None], cut: pd.DataFrame, size: int) -> pd.DataFrame:
+    keys = {}
+    for levels, column in zip(table.level_columns, grouping, strict=True):
+        keys[levels[0]] = cut[column].to_numpy(object) if column is not None else np.full(size, TOTAL, dtype=object)
+        if len(levels) > 1:
+            keys[f"{levels[0]}_level"] = np.full(size, column if column is not None else TOTAL, dtype=object)
+    return pd.DataFrame(keys, index=range(size))
+
+
+def _price(table: Table, grouping: Sequence[str | None]) -> float:
+    price = 1.0
+    for column in grouping:
+        name = TOTAL if column is None else column
+        price *= table.priority.get(name, SPARE_TOTAL if column is None else 1.0)
+    return price
+
+
+def _difference_rows(atoms: Atoms, rows: Sequence[sparse.csr_matrix]) -> tuple[sparse.csr_matrix, list[Difference]]:
+    """For each cell of a frame and each other frame: the cell's atoms that the other frame lacks."""
+    parts, names = [sparse.csr_matrix((0, len(atoms)))], []
+    for table, (matrix, own) in enumerate(zip(rows, atoms.frame_of, strict=True)):
+        for other in range(len(atoms.profiles)):
+            if other == own:
+                continue
+            gone = (atoms.member[:, own] & ~atoms.member[:, other]).astype(float)
+            part = sparse.csr_matrix(matrix.multiply(gone[None, :]))
+            part.eliminate_zeros()
+            some = np.flatnonzero(part @ atoms.amount > 0)
+            parts.append(part[some])
+            names += [Difference(table, int(row), other) for row in some]
+    return sparse.vstack(parts, format="csr"), names
+
+
+def _collapse(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of each row among the distinct rows of a 0/1 matrix, and the first row of each number."""
+    weights = np.random.default_rng(20260101).integers(1, 2**63, size=(2, matrix.shape[1]), dtype=np.uint64)
+    signature = np.zeros((2, matrix.shape[0]), dtype=np.uint64)
+    filled = np.flatnonzero(np.diff(matrix.indptr) > 0)
+    for which in range(2):
+        signature[which, filled] = np.add.reduceat(weights[which][matrix.indices], matrix.indptr[filled])
+    _, first, number = np.unique(signature, axis=1, return_index=True, return_inverse=True)
+    # Numbers follow first appearance, so that the pattern does not hang on the signatures.
+    order = np.argsort(first, kind="stable")
+    rank = np.empty(len(order), dtype=int)
+    rank[order] = np.arange(len(order))
+    return rank[number.reshape(-1)], first[order]
+
+
+def _was_hidden(cells: TableCells, printed: PrintedTable) -> np.ndarray:
+    columns = list(cells.table.key_columns)
+    shown = printed.published[[*columns, cells.table.measure]].copy()
+    shown[columns] = shown[columns].astype(str)
+    merged = cells.keys.merge(shown, how="left", on=columns)
+    return merged[cells.table.measure].astype("object").eq(printed.symbol).to_numpy()

@@ -1,0 +1,140 @@
+"""Protect a release: primary cells, complementary cells, audit, certificate. No certificate, no release.
+
+::
+
+    result = protect([Table("enrolment", pupils, by=["school", "grade"])], DisclosureRules(person_threshold=10))
+    result["enrolment"]        # a DataFrame, "*" where hidden
+    result.certificate         # dumps to JSON
+    protect([...], rules, history=[result.record])
+
+Rules:
+
+- Every table of a measure over a population, and every earlier table over it, is one system.
+- The pattern chosen is not trusted: the audit reads only the published frames and must reach every target.
+- A new release that would undo a hidden cell of an earlier one is refused by default, with both tables named and
+  the cells whose hiding would make it safe; with ``on_differencing="hide"`` those cells are hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from linkage.disclosure.audit import Structure, audit
+from linkage.disclosure.cells import PrintedTable, System, build_system
+from linkage.disclosure.certificate import DisclosureCertificate, TableAttested, attest, sha256_of, solver_name
+from linkage.disclosure.explanation import explain, refuse_differencing, refuse_release
+from linkage.disclosure.publishing import what_is_published
+from linkage.disclosure.rules import DisclosureRules
+from linkage.disclosure.secondary import Pattern, complementary
+from linkage.disclosure.tables import Table
+from linkage.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class ReleaseRecord:
+    """What the hub keeps of a release so that later ones can be checked against it. Confidential: it holds data."""
+
+    release: str
+    tables: tuple[PrintedTable, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ProtectedRelease:
+    """A release that passed its audit.
+
+    ``explanation`` is for the steward only: it says of each cell whether it is primary or complementary, and why.
+    """
+
+    tables: tuple[tuple[str, pd.DataFrame], ...]
+    certificate: DisclosureCertificate
+    record: ReleaseRecord
+    explanation: tuple[tuple[str, pd.DataFrame], ...]
+    legend: str
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return dict(self.tables)[name]
+
+
+def protect(
+    tables: Table | Sequence[Table],
+    rules: DisclosureRules | None = None,
+    history: Sequence[ReleaseRecord] = (),
+    release: str = "release",
+) -> ProtectedRelease:
+    """Hide what must be hidden in ``tables`` and prove that it stays hidden.
+
+    ``history`` holds the records of earlier releases, whose printed cells an attacker has too.
+
+    Raises DisclosureError if an earlier release would be undone or the audit finds a violation.
+    """
+    wanted = [tables] if isinstance(tables, Table) else list(tables)
+    rules = rules or DisclosureRules()
+    names = [table.name for table in wanted]
+    if not wanted or len(set(names)) < len(names):
+        raise InputError(
+            "A release needs tables with names of their own.",
+            problems=[f"table {name!r} is named twice" for name in sorted({n for n in names if names.count(n) > 1})],
+        )
+    groups = dict.fromkeys((table.population, table.measure) for table in wanted)
+    printed = [table for record in history for table in record.tables]
+    frames: dict[str, pd.DataFrame] = {}
+    explained: dict[str, pd.DataFrame] = {}
+    audited = []
+    for population, measure in groups:
+        own = [table for table in wanted if (table.population, table.measure) == (population, measure)]
+        before = [p for p in printed if (p.table.population, p.table.measure) == (population, measure)]
+        system, pattern = _choose(own, before, rules, release)
+        published, targets = what_is_published(system, pattern.hidden, before, rules, len(own))
+        outcome = audit(published, Structure(system.atoms.profiles, system.atoms.member), targets)
+        if not outcome.passed:
+            raise refuse_release(outcome, published, release)
+        audited.append(attest(system, pattern.hidden, outcome, [earlier.release for earlier in before]))
+        for cells, table in zip(system.tables[: len(own)], published, strict=False):
+            frames[table.name] = table.frame
+            explained[table.name] = explain(cells, system, pattern.hidden)
+    ordered = tuple((name, frames[name]) for name in names)
+    certificate = DisclosureCertificate(
+        release=release, passed=True, rules=rules, systems=tuple(audited), solver=solver_name(),
+        tables=tuple(
+            TableAttested(
+                name=table.name, measure=table.measure, cells=len(frames[table.name]),
+                hidden=int(frames[table.name][table.measure].eq(rules.symbol).sum()),
+                sha256=sha256_of(frames[table.name]),
+            )
+            for table in wanted
+        ),
+    )  # fmt: skip
+    record = ReleaseRecord(
+        release, tuple(PrintedTable(release, table, frames[table.name], rules.symbol) for table in wanted)
+    )
+    return ProtectedRelease(
+        ordered, certificate, record, tuple((name, explained[name]) for name in names), rules.legend
+    )
+
+
+def _choose(
+    own: Sequence[Table], before: Sequence[PrintedTable], rules: DisclosureRules, release: str
+) -> tuple[System, Pattern]:
+    """Choose the pattern; with a history, only if it leaves the history safe (or the rules say to hide more)."""
+    either = rules.protection == "exact"
+    system = build_system(own, before, rules, release)
+    if not before or rules.on_differencing == "hide":
+        return system, complementary(system, either)
+    alone = build_system(own, (), rules, release)
+    hidden = complementary(alone, either).hidden
+    asked = system.hidden.copy()
+    for mine, joint in zip(alone.tables, system.tables, strict=False):
+        asked[joint.cell[hidden[mine.cell]]] = True
+    asked &= system.hideable | system.hidden
+    system = replace(system, hidden=asked)
+    pattern = complementary(system, either)
+    more = pattern.hidden & ~asked
+    if more.any() or len(pattern.unprotected):
+        published, targets = what_is_published(system, asked, before, rules, len(own))
+        outcome = audit(published, Structure(system.atoms.profiles, system.atoms.member), targets)
+        if not outcome.passed:
+            raise refuse_differencing(outcome, published, system, more, len(own))
+    return system, pattern
