@@ -8,6 +8,7 @@ Rules:
   atoms too.
 - Where no table crosses all columns, the combinations that could occur are atoms with amount 0: the attacker
   cannot know that nobody is there. A combination under a published zero is not an atom.
+- Combinations that a column decides (a school is in one district) are the only ones the attacker considers.
 - If those combinations are too many, only the ones that occur are kept. That credits the attacker with knowing
   which are empty, so it can hide too much and never too little.
 """
@@ -120,11 +121,14 @@ def _with_possible(profile: pd.DataFrame, tables: Sequence[Table], zeros_sensiti
         else:
             parts = [occurring[list(names)].drop_duplicates()]
         seen += parts
-    # Largest first, so that narrower tables only restrict.
-    seen.sort(key=lambda part: -len(part.columns))
+    seen += _determined(occurring, columns)
     limit = max(FEWEST_POSSIBLE, POSSIBLE_PER_OBSERVED * len(profile))
-    possible = seen[0]
-    for part in seen[1:]:
+    waiting = sorted(seen, key=lambda part: -len(part))
+    possible = waiting.pop(0)
+    while waiting:
+        # What only restricts goes first, what shares nothing last.
+        part = min(waiting, key=lambda p: (len(set(p.columns) - set(possible.columns)), -len(p.columns)))
+        waiting = [other for other in waiting if other is not part]
         shared = [column for column in part.columns if column in possible.columns]
         size = (
             int((possible.groupby(shared).size() * part.groupby(shared).size()).sum())
@@ -142,6 +146,19 @@ def _with_possible(profile: pd.DataFrame, tables: Sequence[Table], zeros_sensiti
     merged = possible[columns].merge(profile, how="outer", on=columns)
     merged[AMOUNT] = merged[AMOUNT].fillna(0.0)
     return merged.sort_values(columns, ignore_index=True)
+
+
+def _determined(occurring: pd.DataFrame, columns: Sequence[str]) -> list[pd.DataFrame]:
+    """Pairs of columns where one decides the other (school and district): every reader knows which go together."""
+    sizes = {column: occurring[column].nunique() for column in columns}
+    pairs = []
+    for fine in columns:
+        for coarse in columns:
+            if fine != coarse and sizes[coarse] <= sizes[fine]:
+                together = occurring[[fine, coarse]].drop_duplicates()
+                if len(together) == sizes[fine]:
+                    pairs.append(together)
+    return pairs
 
 
 def _followed(frames: Sequence[pd.DataFrame], frame_of: tuple[int, ...]) -> Atoms:
