@@ -13,19 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from linkage.engine.steward import token_table
 from linkage.errors import InputError
 from linkage.exchange.context import Context
 from linkage.exchange.secret import Secret
 from linkage.hashing.columns import ColumnMap, recognise
-from linkage.hashing.encode import EncodedSource, encode
+from linkage.hashing.encode import encode
 from linkage.hashing.prepare import Prepared, prepare
 from linkage.hashing.statistics import field_statistics
 from linkage.matching.persons import resolve_persons
 from linkage.matching.quality import Certificate, certify
 from linkage.matching.score import LINK_THRESHOLD, Report, score
-from linkage.spec.encodings import Encodings, TokenTable
+from linkage.spec.encodings import Encodings
 from linkage.spec.load import load_spec
 from linkage.spec.model import LinkageSpec
 
@@ -35,8 +35,8 @@ class LinkResult:
     """What :func:`link` found.
 
     ``clusters``: ``source``, ``row`` (position in that source's frame), ``cluster_id``; every row of every frame once.
-    ``pairs``: ``source_a``, ``row_a``, ``source_b``, ``row_b``, ``match_weight`` (bits), ``match_probability``; the links
-    before one record of a source was held to one person.
+    ``pairs``: ``source_a``, ``row_a``, ``source_b``, ``row_b``, ``match_weight`` (bits), ``match_probability``; the
+    links before one record of a source was held to one person.
     ``columns``: which column served which identifier, by source. ``certificate`` dumps to JSON.
     """
 
@@ -52,13 +52,6 @@ class LinkResult:
             source: {name: " + ".join(headers) for name, headers in found.identifiers.items()}
             for source, found in self.columns.items()
         }
-
-
-def token_table(source: str, encoded: EncodedSource, person_tokens: NDArray[np.object_]) -> TokenTable:
-    """Return what the registrar needs of an encoded source."""
-    columns: dict[str, object] = {"row": np.arange(len(person_tokens)), "person_token": person_tokens}
-    columns |= {f"pass:{name}": tokens for name, tokens in encoded.tokens.items()}
-    return TokenTable(source, pd.DataFrame(columns))
 
 
 def link(
@@ -100,7 +93,7 @@ def link(
         prepared: Prepared = prepare(frame.rename(columns=str), maps[name], chosen)
         encoded = encode(prepared, chosen, derive, os.urandom)
         encodings.append(Encodings(name, len(frame), encoded.passes, field_statistics(prepared, os.urandom)))
-        tables.append(token_table(name, encoded, np.full(len(frame), "", dtype=object)))
+        tables.append(token_table(name, encoded.tokens, np.full(len(frame), "", dtype=object)))
     report("hashing", 1.0)
     scored = score(encodings, chosen, duplicates, report)
     report("clustering", 0.0)

@@ -31,6 +31,8 @@ import pyrage
 import yaml
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pyrage import passphrase as age_passphrase
 from pyrage import x25519
 
@@ -103,6 +105,11 @@ class PrivateKeys:
     def sign(self, message: bytes) -> bytes:
         """Sign with Ed25519: 64 bytes, the same for the same message."""
         return self.signing.sign(message)
+
+    def derive(self, label: str) -> bytes:
+        """Derive a 32-byte key that only this party can make, by HKDF-SHA256 over the signing key."""
+        info = f"linkage/v1/own/{label}".encode()
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(self.signing.private_bytes_raw())
 
 
 def generate_keys(name: str) -> PrivateKeys:

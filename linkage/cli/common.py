@@ -1,0 +1,65 @@
+"""What several commands share: loading keys and secrets, today's date, tables for the terminal."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import click
+
+from linkage.errors import KeyFileError
+from linkage.exchange.keys import PrivateKeys, is_locked, load_private_keys
+from linkage.exchange.secret import Secret, load_secret, secret_from_text
+
+SECRET_VARIABLE = "LINKAGE_SECRET"
+
+ExistingFile = click.Path(path_type=Path, exists=True, dir_okay=False)
+Folder = click.Path(path_type=Path, file_okay=False)
+NewFile = click.Path(path_type=Path, dir_okay=False)
+
+
+def now() -> datetime:
+    """Return the time of this run, in UTC."""
+    return datetime.now(UTC)
+
+
+def today() -> date:
+    """Return the local date, by which agreements count their terms."""
+    return datetime.now().astimezone().date()
+
+
+def open_keys(path: Path) -> PrivateKeys:
+    """Load a private key file, asking for its passphrase if it has one."""
+    passphrase = click.prompt(f"passphrase of {path}", hide_input=True, err=True) if is_locked(path) else None
+    return load_private_keys(path, passphrase)
+
+
+def open_secret(path: Path | None) -> Secret:
+    """Load the shared secret from a file, or from the environment if no file is named."""
+    if path is not None:
+        return load_secret(path)
+    text = os.environ.get(SECRET_VARIABLE)
+    if text is None:
+        raise KeyFileError(
+            "no shared secret was given",
+            advice=f"name its file with --secret FILE, or put it into the environment as {SECRET_VARIABLE}",
+        )
+    return secret_from_text(text)
+
+
+def overrides(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Read ``NAME=HEADER`` options."""
+    found = {}
+    for pair in pairs:
+        name, sign, header = pair.partition("=")
+        if not sign or not name or not header:
+            raise click.BadParameter(f"expected IDENTIFIER=HEADER, got {pair!r}", param_hint="--column")
+        found[name] = header
+    return found
+
+
+def refuse_existing(path: Path) -> None:
+    """Stop before anything is written over."""
+    if path.exists():
+        raise click.UsageError(f"{path} exists already; name a new file")

@@ -1,0 +1,91 @@
+"""The matcher's work: open the encodings, score links, and seal them for the registrar.
+
+Rules:
+
+- The matcher sees encodings and pass tokens; what it writes, it cannot read back: links are sealed to the registrar.
+- The same packages under the same spec are matched once: the run is named by a hash of its inputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from linkage.engine.receive import latest
+from linkage.engine.rooms import Hub
+from linkage.engine.steward import context_of, pass_member
+from linkage.errors import MatchingError
+from linkage.exchange.manifest import Heading
+from linkage.exchange.package import Member, open_package, package_sha256, write_package
+from linkage.matching.score import Report, Scored, score
+from linkage.matching.transfer import links_bytes, model_bytes
+from linkage.spec.encodings import EncodedPass, Encodings, FieldStatistics
+
+LINKS_SUFFIX = ".links"
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A matching run: its name, and what it found unless it had been made before."""
+
+    run: str
+    path: Path
+    sources: tuple[str, ...]
+    scored: Scored | None
+
+
+def run_name(packages: list[Path], spec_sha256: str) -> str:
+    """Return the name of the run over these packages: the same inputs have the same name."""
+    content = "\n".join([spec_sha256, *sorted(package_sha256(path) for path in packages)])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def match(
+    hub: Hub, now: datetime, random_bytes: Callable[[int], bytes], report: Report = lambda _phase, _done: None
+) -> Matched:
+    """Match the latest encodings of every agency and hand the links to the registrar, sealed."""
+    agreement, spec = hub.agreement(), hub.spec()
+    keys = hub.keys("matcher")
+    packages = latest(hub.room("matcher", "inbox"))
+    if not packages:
+        raise MatchingError("no encodings have been received", advice="receive some with `linkage hub receive`")
+    run = run_name(packages, spec.sha256)
+    destination = hub.room("registrar", "links") / f"{run}{LINKS_SUFFIX}"
+    names = tuple(path.parent.name for path in packages)
+    if destination.exists():
+        return Matched(run, destination, names, None)
+    senders = {party.id: party.public_keys() for party in agreement.terms.parties if party.role == "provider"}
+    sources, duplicates = [], set()
+    for done, path in enumerate(packages):
+        report("opening packages", done / len(packages))
+        with open_package(path, keys, senders, "encodings", scratch=hub.room("matcher")) as package:
+            facts = package.manifest.facts
+            passes = {
+                blocking.name: EncodedPass.from_arrow(
+                    blocking.name, pq.read_table(BytesIO(package.member(pass_member(blocking.name)))), spec
+                )
+                for blocking in spec.passes
+                if package.readable(pass_member(blocking.name))
+            }
+            statistics = FieldStatistics.model_validate(facts["statistics"])
+            sources.append(Encodings(package.manifest.sender, int(str(facts["records"])), passes, statistics))
+            if facts["may_have_duplicates"]:
+                duplicates.add(package.manifest.sender)
+    report("opening packages", 1.0)
+    scored = score(sources, spec, frozenset(duplicates), report)
+    heading = Heading(
+        kind="links",
+        context=context_of(agreement),
+        serial=random_bytes(16).hex(),
+        created=now.isoformat(timespec="seconds"),
+        facts={"run": run, "sources": list(names), "packages": [package_sha256(path) for path in packages]},
+    )
+    members = {"links.parquet": Member(links_bytes(scored)), "model.json": Member(model_bytes(scored))}
+    write_package(destination, heading, members, keys, [agreement.terms.hub.public_keys("registrar")])
+    return Matched(run, destination, names, scored)

@@ -1,0 +1,132 @@
+"""The hub's folder: three rooms, each with its own store and its own key.
+
+::
+
+    HUB/agreement/   the agreement, its signatures and the linkage spec: public to all rooms
+    HUB/matcher/     matcher.key, inbox/AGENCY/SERIAL.lpkg, the matcher's sealed packages
+    HUB/registrar/   registrar.key, inbox/AGENCY/SERIAL.lpkg, links/RUN.links, registry.sqlite, certificates/
+    HUB/release/     release.key, inbox/AGENCY/DATASET/SERIAL.dpkg, crosswalks/, ledger
+
+Rules:
+
+- What arrives stays sealed at rest; a room opens it in memory with its own key when it works.
+- The rooms' folders may lie on three machines: no room reads another's folder, they pass sealed packages.
+- One process works in a hub at a time; a second is told so and changes nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from linkage.errors import StoreError
+from linkage.exchange.files import sync_folder, write_atomically
+from linkage.exchange.keys import PrivateKeys, generate_keys, load_private_keys, save_keys
+from linkage.governance.signatures import signatures_path
+from linkage.governance.standing import StandingAgreement, load_agreement
+from linkage.spec.load import load_spec, spec_path
+from linkage.spec.model import LinkageSpec
+
+Room = Literal["matcher", "registrar", "release"]
+ROOMS: tuple[Room, ...] = ("matcher", "registrar", "release")
+
+
+class Hub:
+    """A hub's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not (folder / "agreement").is_dir():
+            raise StoreError(
+                f"{folder} is not a hub's folder",
+                advice=f"make one with `linkage hub new {folder} --name NAME`",
+            )
+
+    @classmethod
+    def create(cls, folder: Path, name: str) -> Hub:
+        """Make a hub's folder with three rooms and a key pair for each."""
+        if folder.exists() and any(folder.iterdir()):
+            raise StoreError(f"{folder} is not empty", advice="name a new folder for the hub")
+        (folder / "agreement").mkdir(parents=True)
+        for room in ROOMS:
+            save_keys(generate_keys(f"{name}.{room}"), folder / room)
+        return cls(folder)
+
+    def room(self, room: Room, *below: str) -> Path:
+        """Return a folder inside a room, made if need be."""
+        found = self.folder.joinpath(room, *below)
+        found.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return found
+
+    def keys(self, room: Room) -> PrivateKeys:
+        """Load a room's private keys."""
+        found = sorted((self.folder / room).glob("*.key"))
+        if len(found) != 1:
+            raise StoreError(f"{self.folder / room} should hold one .key file and holds {len(found)}")
+        return load_private_keys(found[0])
+
+    def adopt(self, agreement: Path, spec: Path | str) -> StandingAgreement:
+        """Take an agreement and its linkage spec as the ones this hub works under."""
+        standing = load_agreement(agreement)
+        chosen = load_spec(spec)
+        problems = []
+        if chosen.sha256 != standing.terms.linkage.spec_sha256:
+            problems.append(f"the spec {spec} is not the one of {standing.cite('linkage', 'spec_sha256')}")
+        problems += [
+            f"the agreement pins other keys for the {room} than {self.folder / room} holds"
+            for room in ROOMS
+            if standing.terms.hub.public_keys(room) != self.keys(room).public
+        ]
+        current = self.folder / "agreement" / "agreement.yaml"
+        if current.exists() and load_agreement(current).terms.id != standing.terms.id:
+            problems.append(f"this hub already works under {load_agreement(current).terms.id}")
+        if problems:
+            raise StoreError(f"{agreement} cannot be this hub's agreement", problems)
+        text = Path(agreement).read_bytes()
+        write_atomically(self.folder / "agreement" / "spec.yaml", spec_path(spec).read_bytes(), 0o644)
+        signatures = signatures_path(agreement)
+        if signatures.exists():
+            write_atomically(signatures_path(current), signatures.read_bytes(), 0o644)
+        write_atomically(current, text, 0o644)
+        return standing
+
+    def agreement(self) -> StandingAgreement:
+        """Load the agreement this hub works under."""
+        path = self.folder / "agreement" / "agreement.yaml"
+        if not path.exists():
+            raise StoreError(
+                f"{self.folder} has no agreement yet",
+                advice=f"adopt one with `linkage hub adopt {self.folder} AGREEMENT --spec SPEC`",
+            )
+        return load_agreement(path)
+
+    def spec(self) -> LinkageSpec:
+        """Load the linkage spec this hub works under."""
+        return load_spec(self.folder / "agreement" / "spec.yaml")
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Hold the hub for this process, and sweep what a killed one left half-written."""
+        with (self.folder / ".lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreError(
+                    f"another process is at work in {self.folder}", advice="wait until it ends, then try again"
+                ) from None
+            for part in self.folder.rglob(".*.part"):
+                part.unlink(missing_ok=True)
+            yield
+
+
+def store_file(source: Path, destination: Path) -> None:
+    """Copy a received file into a room, whole or not at all."""
+    part = destination.with_name(f".{destination.name}.part")
+    shutil.copyfile(source, part)
+    part.chmod(0o600)
+    part.replace(destination)
+    sync_folder(destination.parent)

@@ -1,0 +1,222 @@
+"""The agency data steward's work: hash an extract and seal it for the hub.
+
+Rules:
+
+- What the agreement does not list is not encoded: identifiers that it leaves out are named in the receipt and stay.
+- One row a local student. A repeated local ID is refused with its rows, because the hub would see two people.
+- The encodings are sealed to the matcher and the token table to the registrar; both may read the manifest.
+- Nothing is written unless everything was.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from datetime import date, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from linkage.errors import InputError, MismatchError, Refused
+from linkage.exchange.context import Context
+from linkage.exchange.keys import PrivateKeys
+from linkage.exchange.manifest import Heading
+from linkage.exchange.package import Member, package_sha256, write_package
+from linkage.exchange.receipt import Receipt
+from linkage.exchange.secret import Secret
+from linkage.governance.decide import require
+from linkage.governance.requests import EncodeIdentifier
+from linkage.governance.standing import StandingAgreement
+from linkage.hashing.canary import canary_mac
+from linkage.hashing.columns import ColumnMap, recognise
+from linkage.hashing.encode import RandomBytes, encode
+from linkage.hashing.prepare import Prepared, prepare
+from linkage.hashing.statistics import field_statistics
+from linkage.matching.score import Report
+from linkage.spec.encodings import EncodedPass, TokenTable
+from linkage.spec.model import LinkageSpec
+
+ENCODINGS_SUFFIX = ".lpkg"
+TOKENS_MEMBER = "tokens.parquet"
+
+
+def pass_member(name: str) -> str:
+    """Return the name of a pass's member in a package."""
+    return f"pass.{name}.parquet"
+
+
+def context_of(agreement: StandingAgreement) -> Context:
+    """Return what keys are derived for under an agreement."""
+    linkage = agreement.terms.linkage
+    return Context(agreement.terms.id, linkage.spec_sha256, linkage.epoch)
+
+
+def require_spec(agreement: StandingAgreement, spec: LinkageSpec) -> None:
+    """Raise MismatchError unless ``spec`` is the one that the agreement pins."""
+    if spec.sha256 != agreement.terms.linkage.spec_sha256:
+        raise MismatchError(
+            f"the linkage spec {spec.id} v{spec.version} is not the one that the agreement names",
+            [
+                f"agreement: {agreement.cite('linkage', 'spec_sha256')}: {agreement.terms.linkage.spec_sha256}",
+                f"this spec, with this version of the software: {spec.sha256}",
+            ],
+            "use the spec file that was signed, and the version of linkage that it was signed with",
+        )
+
+
+def person_tokens(keys: PrivateKeys, agreement: str, local_ids: pd.Series) -> NDArray[np.object_]:
+    """Return the agency's own pseudonym of each local ID: 32 hex digits under a key that only the agency has."""
+    key = keys.derive(f"person-token/{agreement}")
+    return np.array([hmac.digest(key, str(i).encode(), "sha256")[:16].hex() for i in local_ids], dtype=object)
+
+
+def local_ids(frame: pd.DataFrame, column: str | None, unique: bool) -> pd.Series:
+    """Return the local IDs of a file; raises InputError where they are missing or, if asked, repeated."""
+    if column is None or column not in frame:
+        raise InputError(
+            "no column with the agency's own ID was recognised" if column is None else f"there is no column {column!r}",
+            [f"columns: {', '.join(map(str, frame.columns))}"],
+            "name it with --local-id COLUMN",
+        )
+    found = frame[column].astype("string").fillna("").str.strip()
+    problems = [f"column {column}, row {row + 1}: empty" for row in np.flatnonzero(found == "")[:20]]
+    if unique:
+        repeated = np.flatnonzero(found.duplicated(keep=False) & (found != ""))
+        groups = found.iloc[repeated].groupby(found.iloc[repeated], sort=False).indices.values()
+        problems += [
+            f"column {column}: rows {', '.join(str(repeated[i] + 1) for i in rows)} have the same ID"
+            for rows in list(groups)[:20]
+        ]
+    if problems:
+        raise InputError(
+            "the local IDs cannot be used",
+            problems,
+            "give one row a person with an ID; keep the latest row where the file has a history",
+        )
+    return found
+
+
+def _allowed(
+    agreement: StandingAgreement, agency: str, columns: ColumnMap, today: date
+) -> tuple[ColumnMap, tuple[str, ...]]:
+    """Keep the identifiers that the agreement lists; raises Refused where it lists none or does not stand."""
+    listed = agreement.terms.linkage.identifiers
+    kept = {name: headers for name, headers in columns.identifiers.items() if name in listed}
+    left = tuple(name for name in columns.identifiers if name not in listed)
+    linkage = agreement.terms.linkage
+    require(
+        agreement,
+        [EncodeIdentifier(agency, name, linkage.spec_sha256, linkage.epoch) for name in (kept or columns.identifiers)],
+        today,
+    )
+    return ColumnMap(kept, columns.local_id), left
+
+
+def hash_extract(
+    frame: pd.DataFrame,
+    *,
+    agreement: StandingAgreement,
+    spec: LinkageSpec,
+    secret: Secret,
+    keys: PrivateKeys,
+    out: Path,
+    now: datetime,
+    random_bytes: RandomBytes,
+    columns: Mapping[str, str] | None = None,
+    may_have_duplicates: bool = False,
+    report: Report = lambda _phase, _done: None,
+) -> Receipt:
+    """Encode an extract under an agreement and write the sealed package to ``out``.
+
+    ``now`` has a time zone. Raises InputError, MismatchError, Refused or KeyFileError; then nothing is written.
+    """
+    require_spec(agreement, spec)
+    mapped, left_out = _allowed(agreement, keys.name, recognise(map(str, frame.columns), spec, columns), now.date())
+    ids = local_ids(frame, mapped.local_id, unique=True)
+    party = agreement.terms.party(keys.name)
+    if party is None or party.public_keys() != keys.public:
+        raise Refused(
+            f"the key file of {keys.name} is not the one that the agreement pins",
+            [f"agreement {agreement.terms.id}: {agreement.cite('parties')}", f"fingerprint: {keys.public.fingerprint}"],
+            "use the key file whose public half was put into the agreement",
+        )
+    context = context_of(agreement)
+
+    def derive(label: str) -> bytes:
+        return secret.derive(context, label)
+
+    report("normalising", 0.0)
+    prepared: Prepared = prepare(frame, mapped, spec)
+    report("normalising", 1.0)
+    statistics = field_statistics(prepared, random_bytes)
+    encoded = encode(prepared, spec, derive, random_bytes, lambda done: report("encoding", done))
+    table = token_table(keys.name, encoded.tokens, person_tokens(keys, agreement.terms.id, ids))
+
+    hub = agreement.terms.hub
+    matcher, registrar = hub.public_keys("matcher"), hub.public_keys("registrar")
+    facts: dict[str, Any] = {
+        "records": len(frame),
+        "may_have_duplicates": may_have_duplicates,
+        "statistics": statistics.model_dump(mode="json"),
+        "rows_by_pass": {name: found.rows for name, found in encoded.passes.items()},
+        "over_block_cap": dict(encoded.over_cap),
+        "spec": spec.model_dump(mode="json"),
+    }
+    heading = Heading(
+        kind="encodings",
+        context=context,
+        serial=random_bytes(16).hex(),
+        created=now.isoformat(timespec="seconds"),
+        key_check_value=secret.key_check_value(context),
+        canary_mac=canary_mac(spec, derive),
+        facts=facts,
+    )
+    members = {pass_member(name): Member(_parquet(found), matcher) for name, found in encoded.passes.items()}
+    members[TOKENS_MEMBER] = Member(_frame_bytes(table.table.drop(columns="row")), registrar)
+    report("sealing", 0.0)
+    write_package(out, heading, members, keys, [matcher, registrar])
+    report("sealing", 1.0)
+    return Receipt(
+        package=out.name,
+        package_sha256=package_sha256(out),
+        agency=keys.name,
+        agreement=agreement.terms.id,
+        agreement_sha256=agreement.sha256,
+        spec_sha256=spec.sha256,
+        epoch=context.epoch,
+        serial=heading.serial,
+        created=heading.created,
+        records=len(frame),
+        identifiers={name: " + ".join(headers) for name, headers in mapped.identifiers.items()},
+        not_listed=left_out,
+        missing=statistics.missing,
+        rows_by_pass=facts["rows_by_pass"],
+        over_block_cap=facts["over_block_cap"],
+        sealed_to={room.name: room.fingerprint for room in (matcher, registrar)},
+    )
+
+
+def token_table(source: str, tokens: Mapping[str, NDArray[np.uint64]], people: NDArray[np.object_]) -> TokenTable:
+    """Return what the registrar needs of an encoded source: a row a record, its person token and its pass tokens."""
+    columns: dict[str, object] = {"row": np.arange(len(people)), "person_token": people}
+    columns |= {f"pass:{name}": column for name, column in tokens.items()}
+    return TokenTable(source, pd.DataFrame(columns))
+
+
+def _parquet(found: EncodedPass) -> bytes:
+    buffer = BytesIO()
+    # Filters are random bits: compression would cost time and save little.
+    pq.write_table(found.to_arrow(), buffer, compression="none", use_dictionary=False)
+    return buffer.getvalue()
+
+
+def _frame_bytes(frame: pd.DataFrame) -> bytes:
+    buffer = BytesIO()
+    # The file's order is the agency's: rows are told apart by their random tokens only.
+    frame.sort_values("person_token").to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()
