@@ -1,0 +1,190 @@
+"""Whether an agreement agrees with itself: every check that spans clauses, made when it is loaded.
+
+Rules, each a check of ``problems_within``:
+
+- IDs are unique; whatever is referred to is listed; providers provide, recipients receive; there is one hub.
+- The custodian of the shared secret is not the hub (the hub could otherwise try every name).
+- Row-level outputs hold no ``aggregate_only`` and no ``link_only`` element; none joins what may never be joined.
+- Data are destroyed on a stated day, not before the end of use (34 CFR 99.31(a)(6)(iii)(C)(4)).
+- Each legal basis finds its mandatory clauses: studies (duration), audit or evaluation (the representative is a
+  party), wages (inspection, employer threshold, no row), limited data set (no contact, no identification).
+- Only a draft may have a key or hash pending.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from linkage.governance.base import PENDING
+from linkage.spec.strict_yaml import Path
+
+if TYPE_CHECKING:
+    from linkage.governance.model import Agreement
+
+Problem = tuple[Path, str]
+
+
+def problems_within(agreement: Agreement) -> list[Problem]:
+    """Return every inconsistency, with the path of the clause to mend."""
+    checks = (_identities, _references, _uses, _never_joined, _dates, _legal_bases, _pending, _versions)
+    return [problem for check in checks for problem in check(agreement)]
+
+
+def dataset_keys(references: Iterable[str]) -> frozenset[str]:
+    """Return the ``provider.dataset`` of each ``provider.dataset.element``."""
+    return frozenset(".".join(reference.split(".", 2)[:2]) for reference in references)
+
+
+def joined_against(agreement: Agreement, keys: Iterable[str]) -> tuple[int, tuple[str, ...]] | None:
+    """Return the first ``never_joined`` group (number, members) that these datasets would bring together.
+
+    ``keys`` are providers or ``provider.dataset`` keys.
+    """
+    touched = {name for key in keys for name in (key, key.split(".")[0])}
+    for number, group in enumerate(agreement.linkage.never_joined):
+        members = tuple(name for name in group if name in touched)
+        if len(members) > 1:
+            return number, members
+    return None
+
+
+def _identities(agreement: Agreement) -> Iterator[Problem]:
+    named: Sequence[tuple[str, Sequence[str]]] = (
+        ("parties", [party.id for party in agreement.parties]),
+        ("data", [dataset.key for dataset in agreement.data]),
+        ("outputs", [output.id for output in agreement.outputs]),
+        ("recipients", [recipient.party for recipient in agreement.recipients]),
+    )
+    for section, ids in named:
+        for name, count in Counter(ids).items():
+            if count > 1:
+                yield (section, ids.index(name)), f"`{name}` is listed {count} times"
+    hubs = [party.id for party in agreement.parties if party.role == "hub"]
+    if len(hubs) != 1:
+        yield ("parties",), f"exactly one party has the role hub, found {len(hubs)}"
+    pairs = [keys for party in agreement.parties for _, keys in party.key_pairs()]
+    keys = [key for pair in pairs for key in (pair.signing, pair.sealing) if key != PENDING]
+    if len(set(keys)) < len(keys):
+        yield ("parties",), "two parties or rooms have the same key; each needs its own"
+
+
+def _references(agreement: Agreement) -> Iterator[Problem]:
+    roles = {party.id: party.role for party in agreement.parties}
+
+    def expect(path: Path, party: str, role: str) -> Iterator[Problem]:
+        if party not in roles:
+            yield path, f"`{party}` is not a party"
+        elif role and roles[party] != role:
+            yield path, f"`{party}` is a {roles[party]}, not a {role}"
+
+    for number, dataset in enumerate(agreement.data):
+        yield from expect(("data", number, "provider"), dataset.provider, "provider")
+    for number, recipient in enumerate(agreement.recipients):
+        yield from expect(("recipients", number, "party"), recipient.party, "")
+    for number, reviewer in enumerate(agreement.review.reviewers):
+        yield from expect(("review", "reviewers", number), reviewer, "")
+    yield from expect(("linkage", "key_custodian"), agreement.linkage.key_custodian, "")
+    if roles.get(agreement.linkage.key_custodian) == "hub":
+        yield ("linkage", "key_custodian"), "the hub may not hold the shared secret: it could try every name"
+    codes = {use.code for use in agreement.purpose.permitted_uses}
+    listed = {recipient.party for recipient in agreement.recipients}
+    for number, output in enumerate(agreement.outputs):
+        for place, recipient_id in enumerate(output.recipients):
+            if recipient_id not in listed:
+                yield ("outputs", number, "recipients", place), f"`{recipient_id}` has no entry under recipients"
+        for place, code in enumerate(output.purposes):
+            if code not in codes:
+                yield ("outputs", number, "purposes", place), f"`{code}` is not a code of purpose.permitted_uses"
+        for reference in output.elements:
+            if agreement.resolve(reference) is None:
+                yield ("outputs", number), f"`{reference}` is not an element listed under data"
+        for place, provider in enumerate(output.providers if output.kind == "crosswalk" else ()):
+            yield from expect(("outputs", number, "providers", place), provider, "provider")
+    known = {name for dataset in agreement.data for name in (dataset.provider, dataset.key)}
+    for number, group in enumerate(agreement.linkage.never_joined):
+        for name in group:
+            if name not in known:
+                yield ("linkage", "never_joined", number), f"`{name}` is no provider or provider.dataset of data"
+    microdata = agreement.disclosure_control.microdata
+    for reference in microdata.quasi_identifiers if microdata else ():
+        if agreement.resolve(reference) is None:
+            yield ("disclosure_control", "microdata", "quasi_identifiers"), f"`{reference}` is not listed under data"
+
+
+def _uses(agreement: Agreement) -> Iterator[Problem]:
+    for number, output in enumerate(agreement.outputs):
+        for reference in output.elements:
+            found = agreement.resolve(reference)
+            if found is None:
+                continue
+            use = found[1].use
+            if use == "link_only":
+                yield ("outputs", number), f"`{reference}` is link_only, so no output may hold it"
+            if use == "aggregate_only" and output.kind == "research_file":
+                yield ("outputs", number), f"`{reference}` is aggregate_only, so no row-level file may hold it"
+        if output.kind == "research_file" and agreement.disclosure_control.microdata is None:
+            yield ("disclosure_control",), f"microdata rules are missing: `{output.id}` is a file of rows"
+
+
+def _never_joined(agreement: Agreement) -> Iterator[Problem]:
+    for number, output in enumerate(agreement.outputs):
+        parts = output.providers if output.kind == "crosswalk" else dataset_keys(output.elements)
+        against = joined_against(agreement, parts)
+        if against is not None:
+            group, names = against
+            yield ("outputs", number), f"joins {' and '.join(names)}, against linkage.never_joined[{group}]"
+
+
+def _dates(agreement: Agreement) -> Iterator[Problem]:
+    term, retention = agreement.term, agreement.retention
+    if term.expires < term.effective:
+        yield ("term", "expires"), f"is before the agreement takes effect ({term.effective})"
+    if retention.destroy_by < term.expires:
+        yield ("retention", "destroy_by"), f"is before the end of use ({term.expires})"
+
+
+def _legal_bases(agreement: Agreement) -> Iterator[Problem]:
+    parties = {party.id for party in agreement.parties}
+    for number, dataset in enumerate(agreement.data):
+        authority, place = dataset.authority, ("data", number, "authority")
+        representative = authority.authorized_representative
+        if representative is not None and representative not in parties:
+            yield (*place, "authorized_representative"), f"`{representative}` is not a party"
+        if authority.basis == "ferpa_studies" and agreement.term.study_duration is None:
+            yield ("term", "study_duration"), "is missing: a FERPA study states its duration (34 CFR 99.31(a)(6))"
+        if authority.basis.startswith("ferpa_") and not agreement.incident.debarment_acknowledged:
+            yield ("incident", "debarment_acknowledged"), "must be true for education records (34 CFR 99.67)"
+        if authority.basis == "ui_public_official":
+            if not agreement.audit.onsite_inspection:
+                yield ("audit", "onsite_inspection"), "must be true for wage records (20 CFR 603.10(b))"
+            rules = agreement.disclosure_rules(frozenset({dataset.key}))
+            if rules.employer_threshold is None:
+                yield (
+                    ("data", number, "disclosure"),
+                    "employer_threshold is missing: 20 CFR 603.4 protects employers too",
+                )
+
+
+def _pending(agreement: Agreement) -> Iterator[Problem]:
+    if agreement.status == "draft":
+        return
+    for number, party in enumerate(agreement.parties):
+        for place, keys in party.key_pairs():
+            if keys.pending:
+                yield ("parties", number, *place), "these keys are pending; only a draft may wait for them"
+    if agreement.linkage.spec_sha256 == PENDING:
+        yield ("linkage", "spec_sha256"), "is pending; only a draft may wait for it"
+
+
+def _versions(agreement: Agreement) -> Iterator[Problem]:
+    if agreement.tier == "dul" and agreement.parent is None:
+        yield ("tier",), "a data use licence (dul) names the agreement it lies inside, as `parent`"
+    if agreement.tier == "emou" and agreement.parent is not None:
+        yield ("parent",), "an enterprise MOU (emou) is the top tier and has no parent"
+    if agreement.version > 1:
+        if agreement.supersedes is None or agreement.supersedes.version >= agreement.version:
+            yield ("supersedes",), f"version {agreement.version} names an earlier version and its sha256"
+        if agreement.version not in {amendment.version for amendment in agreement.amendments}:
+            yield ("amendments",), f"version {agreement.version} says under amendments what it changed"

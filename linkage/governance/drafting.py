@@ -1,0 +1,130 @@
+"""From a template to an agreement ready to sign: values are put into the text, comments and layout stay.
+
+Rules:
+
+- Only the value on a field's own line is replaced. The text is read again afterwards and must differ from the
+  template in exactly the fields that were filled, or nothing is returned.
+- Keys come from parties' NAME.pub files, by party ID; the hub's rooms are ``HUB.matcher`` or ``matcher``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from linkage.errors import AgreementError
+from linkage.exchange.keys import PublicKeys, load_public_keys
+from linkage.governance.base import PENDING
+from linkage.spec.strict_yaml import Document, Path, Value, load_yaml, path_text
+
+_ROOMS: Final = ("matcher", "registrar", "release")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+/=:@-]*")
+
+
+@dataclass(frozen=True)
+class Particulars:
+    """What a template waits for. ``keys`` are by party ID, and ``HUB.ROOM`` for the hub's rooms."""
+
+    keys: Mapping[str, PublicKeys]
+    spec_sha256: str
+    effective: date
+    expires: date
+    destroy_by: date
+    agreement_id: str | None = None
+    trained_on: date | None = None
+
+
+def fill_template(text: str, source: str, particulars: Particulars) -> str:
+    """Return the template's text as an active agreement, ready to sign."""
+    document = load_yaml(text, source, AgreementError)
+    values: dict[Path, str] = {
+        ("status",): "active",
+        ("linkage", "spec_sha256"): particulars.spec_sha256,
+        ("term", "effective"): particulars.effective.isoformat(),
+        ("term", "expires"): particulars.expires.isoformat(),
+        ("retention", "destroy_by"): particulars.destroy_by.isoformat(),
+    }
+    if particulars.agreement_id is not None:
+        values[("id",)] = particulars.agreement_id
+    if ("irb", "expires") in document.lines:
+        values[("irb", "expires")] = particulars.expires.isoformat()
+    if particulars.trained_on is not None:
+        values |= {
+            path: particulars.trained_on.isoformat()
+            for path in document.lines
+            if path[-1] in ("trained_on", "acknowledged_on")
+        }
+    return set_values(text, source, values | _key_values(document, particulars.keys))
+
+
+def set_values(text: str, source: str, values: Mapping[Path, str]) -> str:
+    """Return ``text`` with the scalar at each path replaced, and nothing else changed."""
+    document = load_yaml(text, source, AgreementError)
+    lines = text.split("\n")
+    expected: Any = deepcopy(document.data)
+    for path, value in values.items():
+        if path not in document.lines:
+            raise AgreementError(f"{source} has no field {path_text(path)} to fill.")
+        number = document.lines[path] - 1
+        lines[number] = _with_scalar(lines[number], str(path[-1]), value)
+        inside = expected
+        for part in path[:-1]:
+            inside = inside[part]
+        inside[path[-1]] = value
+    filled = "\n".join(lines)
+    if load_yaml(filled, source, AgreementError).data != expected:
+        raise AgreementError(
+            f"{source} could not be filled without changing something else.",
+            advice="Write each field that is to be filled on a line of its own.",
+        )
+    return filled
+
+
+def keys_in(folder: FilePath) -> dict[str, PublicKeys]:
+    """Read every NAME.pub of a folder, by name."""
+    return {keys.name: keys for keys in (load_public_keys(path) for path in sorted(folder.glob("*.pub")))}
+
+
+def _key_values(document: Document, keys: Mapping[str, PublicKeys]) -> dict[Path, str]:
+    values: dict[Path, str] = {}
+    missing = []
+    for place, names in _pending_keys(document.data):
+        found = next((keys[name] for name in names if name in keys), None)
+        if found is None:
+            missing.append(f"{names[0]}.pub")
+        else:
+            values[(*place, "signing")] = found.signing
+            values[(*place, "sealing")] = found.sealing
+    if missing:
+        raise AgreementError("The public keys of some parties are missing.", missing)
+    return values
+
+
+def _pending_keys(data: Mapping[str, Value]) -> list[tuple[Path, tuple[str, ...]]]:
+    """Return the place of each key pair that is pending, with the names it may come under."""
+    found: list[tuple[Path, tuple[str, ...]]] = []
+    parties = data.get("parties")
+    for number, party in enumerate(parties if isinstance(parties, list) else ()):
+        if not isinstance(party, dict):
+            continue
+        name, keys, rooms = str(party.get("id")), party.get("keys"), party.get("rooms")
+        if isinstance(keys, dict) and PENDING in keys.values():
+            found.append((("parties", number, "keys"), (name,)))
+        for room in _ROOMS if isinstance(rooms, dict) else ():
+            inner = rooms.get(room) if isinstance(rooms, dict) else None
+            if isinstance(inner, dict) and PENDING in inner.values():
+                place = ("parties", number, "rooms", room)
+                found.append((place, (f"{name}.{room}", f"{name}-{room}", room)))
+    return found
+
+
+def _with_scalar(line: str, key: str, value: str) -> str:
+    written = value if _PLAIN.fullmatch(value) and ": " not in value else "'" + value.replace("'", "''") + "'"
+    scalar = r"""("[^"]*"|'[^']*'|[^\s,{}#][^,{}#]*?)"""
+    field = rf"(?P<key>(?<![\w-]){re.escape(key)}:[ ]+){scalar}(?=\s*(,|}}|[ ]#|$))"
+    return re.sub(field, lambda found: found["key"] + written, line, count=1)
