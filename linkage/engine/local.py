@@ -97,7 +97,7 @@ def link(
     report("hashing", 1.0)
     scored = score(encodings, chosen, duplicates, report)
     report("clustering", 0.0)
-    persons = resolve_persons(scored.links, tables, duplicates)
+    persons = resolve_persons(scored, tables, duplicates)
     report("clustering", 1.0)
     missing = {found.source: found.statistics.missing for found in encodings}
     kept = persons.pairs["match_probability"] > LINK_THRESHOLD

@@ -6,6 +6,8 @@ Rules:
 - Pairs within a source are compared too: in a source without duplicates every link among them is false, which measures
   precision without labels; in a source that may hold duplicates they are what deduplication needs.
 - What is kept of a pair is its pattern code: for each identifier the level of agreement, three bits each, 0 missing.
+- Two identifiers of one group (first and last name) are compared crosswise where that agrees much better, and their
+  order is one more thing to agree on: :data:`NAME_ORDER`, level 1 swapped, level 2 as they stand.
 """
 
 from __future__ import annotations
@@ -19,12 +21,18 @@ from numpy.typing import NDArray
 from linkage.matching.kernels import compare_rows, weigh
 from linkage.spec.encodings import Encodings
 from linkage.spec.levels import cut_table
-from linkage.spec.model import Identifier, LinkageSpec
+from linkage.spec.model import Filter, Identifier, Kind, LinkageSpec
 
 Progress = Callable[[float], None]
 
 #: A batch holds at most about this many pairs, which bounds memory at 64 MB of output.
 _BATCH_PAIRS = 4_000_000
+
+
+#: What the last place of a pattern code says where two identifiers may be swapped. It has no filter of its own.
+NAME_ORDER = Identifier(
+    name="name_order", kind=Kind.CODE, about="person", filter=Filter(bits=64, set_bits=8), cuts=(0.999,)
+)
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,23 @@ class Candidates:
 
 
 def compared_identifiers(sources: Sequence[Encodings], spec: LinkageSpec) -> tuple[Identifier, ...]:
-    """Return the identifiers that two sources (or the only one) have."""
+    """Return the identifiers that two sources (or the only one) have, in the order of a pattern code's places."""
     needed = min(2, len(sources))
-    return tuple(
+    shared = tuple(
         identifier
         for identifier in spec.identifiers
         if sum(identifier.name in source.statistics.rates for source in sources) >= needed
     )
+    return (*shared, NAME_ORDER) if _crossed(shared)[0] >= 0 else shared
+
+
+def _crossed(identifiers: tuple[Identifier, ...]) -> tuple[int, int]:
+    """Return the places of two identifiers of one group, (-1, -1) where there are none."""
+    for f, first in enumerate(identifiers):
+        for g, second in enumerate(identifiers[f + 1 :], start=f + 1):
+            if first.group is not None and first.group == second.group and first.filter == second.filter:
+                return f, g
+    return -1, -1
 
 
 @dataclass(frozen=True)
@@ -113,9 +131,11 @@ def _batches(block_end: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
 
 def compare_pass(name: str, sources: Sequence[Encodings], identifiers: tuple[Identifier, ...]) -> Iterator[Candidates]:
     """Compare the pairs of one pass, in batches."""
+    identifiers = tuple(identifier for identifier in identifiers if identifier is not NAME_ORDER)
     rows = _gather(name, sources, identifiers)
     if rows is None:
         return
+    crossed = _crossed(identifiers)
     words = np.cumsum([0, *(identifier.filter.words for identifier in identifiers)]).astype(np.int64)
     weights = np.zeros((len(rows.tokens), len(identifiers)), dtype=np.uint16)
     weigh(rows.filters, words, weights)
@@ -126,7 +146,7 @@ def compare_pass(name: str, sources: Sequence[Encodings], identifiers: tuple[Ide
         code = np.empty(room, dtype=np.uint64)
         written = compare_rows(
             first, last, rows.block_end, rows.sources, compared, rows.checks,
-            rows.filters, weights, words, cuts, a, b, code,
+            rows.filters, weights, words, cuts, crossed, a, b, code,
         )  # fmt: skip
         if written:
             a, b = a[:written], b[:written]

@@ -71,8 +71,9 @@ def cluster(
     weight: NDArray[np.float64],
     source: NDArray[np.int64],
     exclusive: NDArray[np.bool_],
+    rank: NDArray[np.int64] | None = None,
 ) -> Clusters:
-    """Cluster records by links ``a``-``b`` (record numbers) of ``weight``.
+    """Cluster records by links ``a``-``b`` (record numbers) of ``weight``; links of a lower ``rank`` are taken first.
 
     ``source`` (records,) is each record's source; ``exclusive`` (sources,) says which sources hold no duplicates.
     """
@@ -85,7 +86,7 @@ def cluster(
     mask[limited, own // 64] = np.uint64(1) << (own % 64).astype(np.uint64)
     parent = np.arange(records)
     refused = np.zeros(len(a), dtype=bool)
-    order = np.lexsort((np.maximum(a, b), np.minimum(a, b), -weight))
+    order = np.lexsort((np.maximum(a, b), np.minimum(a, b), -weight, np.zeros(len(a)) if rank is None else rank))
     _join(order, a, b, parent, mask, refused)
     labels = _flatten(parent)
     return Clusters(labels, labels[a] == labels[b], refused)

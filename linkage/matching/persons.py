@@ -4,7 +4,10 @@ Rules:
 
 - Only the token table joins the passes of a record. It says which record each end of a link is; the encodings are not
   needed here, and are not here.
-- Links below the threshold are kept for review and never join.
+- Two records that found no partner are likelier to be each other's than their weight alone says: the matches that are
+  still expected between two sources are spread over the few records that are still free (the prior over all pairs, for
+  what is left; after Sadinle 2017). So linking goes in rounds, and a later round never undoes an earlier one.
+- Links that stay below the threshold are kept for review and never join.
 """
 
 from __future__ import annotations
@@ -17,8 +20,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from linkage.matching.clusters import cluster
-from linkage.matching.score import LINK_THRESHOLD
+from linkage.matching.score import LINK_THRESHOLD, Scored
 from linkage.spec.encodings import TokenTable
+
+#: Rounds of linking; each gives the free records a new prior.
+_ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -54,18 +60,19 @@ def _ends(links: pd.DataFrame, side: str, tables: Sequence[TokenTable], starts: 
 
 
 def _decisions(
-    probability: NDArray[np.float64], inside: NDArray[np.bool_], refused: NDArray[np.bool_]
+    joining: NDArray[np.bool_], placebo: NDArray[np.bool_], refused: NDArray[np.bool_]
 ) -> NDArray[np.object_]:
-    decision = np.where(probability > LINK_THRESHOLD, "linked", "review").astype(object)
+    decision = np.where(joining, "linked", "review").astype(object)
     decision[refused] = "conflict"
-    decision[inside & (probability > LINK_THRESHOLD)] = "placebo"
+    decision[placebo] = "placebo"
     return decision
 
 
 def resolve_persons(
-    links: pd.DataFrame, tables: Sequence[TokenTable], may_have_duplicates: frozenset[str] = frozenset()
+    scored: Scored, tables: Sequence[TokenTable], may_have_duplicates: frozenset[str] = frozenset()
 ) -> Persons:
     """Join links to records and cluster them, strongest first, one record of a duplicate-free source to a person."""
+    links = scored.links
     starts = np.cumsum([0, *(len(table.table) for table in tables)])
     source_of = np.repeat(np.arange(len(tables)), np.diff(starts))
     exclusive = np.array([table.source not in may_have_duplicates for table in tables]) & (len(tables) > 1)
@@ -75,13 +82,24 @@ def resolve_persons(
     links, a, b = links[known].reset_index(drop=True), a[known], b[known]
     weight, probability = links["match_weight"].to_numpy(), links["match_probability"].to_numpy()
     inside = (source_of[a] == source_of[b]) & exclusive[source_of[a]] if len(a) else np.zeros(0, dtype=bool)
-    joining = (probability > LINK_THRESHOLD) & ~inside
 
-    clustered = cluster(a[joining], b[joining], weight[joining], source_of.astype(np.int64), exclusive)
-    refused = np.zeros(len(links), dtype=bool)
-    refused[np.flatnonzero(joining)] = ~clustered.taken
-    _, cluster_id = np.unique(clustered.labels, return_inverse=True)
     names = np.array([table.source for table in tables], dtype=object)
+    rank = np.where((probability > LINK_THRESHOLD) & ~inside, 0, -1)
+    left = _Leftover(scored, names, source_of, exclusive)
+    for round_number in range(_ROUNDS):
+        joining = np.flatnonzero(rank >= 0)
+        clustered = cluster(
+            a[joining], b[joining], weight[joining], source_of.astype(np.int64), exclusive, rank[joining]
+        )
+        raised = left.probabilities(clustered.labels, a, b, probability)
+        more = (rank < 0) & ~inside & (raised > LINK_THRESHOLD)
+        if round_number == _ROUNDS - 1 or not more.any():
+            break
+        rank[more] = round_number + 1
+
+    refused = np.zeros(len(links), dtype=bool)
+    refused[joining] = ~clustered.taken
+    _, cluster_id = np.unique(clustered.labels, return_inverse=True)
     position = np.concatenate([table.table["row"].to_numpy() for table in tables])
     records = pd.DataFrame(
         {
@@ -100,7 +118,49 @@ def resolve_persons(
             "match_weight": weight,
             "match_probability": probability,
             "pattern": links["pattern"],
-            "decision": _decisions(probability, inside, refused),
+            "decision": _decisions(rank >= 0, inside & (probability > LINK_THRESHOLD), refused),
         }
     )
     return Persons(records, pairs)
+
+
+class _Leftover:
+    """The prior for records that are still without a partner."""
+
+    def __init__(
+        self,
+        scored: Scored,
+        names: NDArray[np.object_],
+        source_of: NDArray[np.int64],
+        exclusive: NDArray[np.bool_],
+    ) -> None:
+        self._source_of = source_of
+        self._exclusive = exclusive
+        self._records = np.bincount(source_of, minlength=len(names)).astype(np.float64)
+        self._expected = np.zeros((len(names), len(names)))
+        number = {str(name): i for i, name in enumerate(names)}
+        for pair in scored.source_pairs:
+            x, y = number[pair.source_a], number[pair.source_b]
+            if x != y:
+                self._expected[x, y] = self._expected[y, x] = pair.estimated_matches
+
+    def probabilities(
+        self, labels: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64], probability: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return each link's probability given which records are free; a link whose end is taken keeps its own."""
+        sources = len(self._records)
+        holds = np.zeros((int(labels.max()) + 1 if len(labels) else 0, sources), dtype=bool)
+        holds[labels, self._source_of] = True
+        free = np.array(
+            [[(~holds[labels[self._source_of == x], y]).sum() for y in range(sources)] for x in range(sources)]
+        )
+        linked = self._records[:, None] - free
+        waiting = np.maximum(self._expected - np.minimum(linked, linked.T), 0.0)
+        prior = self._expected / np.outer(self._records, self._records)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            raised = waiting / np.maximum(free * free.T, 1.0)
+            factor = np.where(prior > 0, raised / prior, 1.0)
+        x, y = self._source_of[a], self._source_of[b]
+        both_free = ~holds[labels[a], y] & ~holds[labels[b], x] & self._exclusive[x] & self._exclusive[y]
+        odds = probability / np.maximum(1.0 - probability, 1e-300) * np.maximum(factor[x, y], 1.0)
+        return np.where(both_free, odds / (1.0 + odds), probability)

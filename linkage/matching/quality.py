@@ -2,8 +2,8 @@
 
 Rules:
 
-- **Placebo**: inside a duplicate-free source every pair over the threshold is false. The rate of such pairs, carried over
-  to pairs of sources, gives the false links before clustering: ``n_i n_j sqrt(f_i f_j)``.
+- **Placebo**: inside a duplicate-free source every pair over the threshold is false. The rate of such pairs, carried
+  over to pairs of sources, gives the false links before clustering: ``n_i n_j sqrt(f_i f_j)``.
 - One record of a source to a person removes a false link unless both its ends are free, that is, have no true partner
   that outbids it; so after clustering the count is scaled by the share of free records on either side.
 - **Recall** is the true links found over the matches that the model expects among all pairs of records. It cannot see

@@ -155,7 +155,9 @@ def _warnings(model: Model, pairs: tuple[SourcePair, ...]) -> tuple[str, ...]:
     found = []
     if not model.converged:
         found.append(f"the model had not settled after {model.iterations} rounds; read its weights before its links")
-    for pair in pairs:
-        if pair.compared == 0:
-            found.append(f"{pair.source_a} and {pair.source_b}: no pair of records shares a block, so nothing can link")
+    found += [
+        f"{pair.source_a} and {pair.source_b}: no pair of records shares a block, so nothing can link"
+        for pair in pairs
+        if pair.compared == 0
+    ]
     return tuple(found)

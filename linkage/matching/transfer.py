@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from linkage.matching.candidates import NAME_ORDER
 from linkage.matching.model import Model
 from linkage.matching.score import Scored, SourcePair
 from linkage.spec.model import LinkageSpec
@@ -46,7 +47,9 @@ def read_scored(links: bytes, model: bytes, spec: LinkageSpec) -> Scored:
     return Scored(
         links=pd.read_parquet(BytesIO(links)),
         model=Model(
-            identifiers=tuple(spec.identifier(name) for name in content["identifiers"]),
+            identifiers=tuple(
+                NAME_ORDER if name == NAME_ORDER.name else spec.identifier(name) for name in content["identifiers"]
+            ),
             m=np.array(content["m"]),
             u=np.array(content["u"]),
             r=np.array(content["r"]),

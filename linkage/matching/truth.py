@@ -54,8 +54,9 @@ def score_against_truth(
 ) -> tuple[Scores, Scores]:
     """Return scores of the links before clustering and of the clusters.
 
-    ``clusters`` and ``pairs`` are as in ``LinkResult``; ``truth`` has each source's true persons in row order. Pairs inside a duplicate-free source are not counted on either side; with one source all its pairs are. A record
-    whose truth is missing is its own person.
+    ``clusters`` and ``pairs`` are as in ``LinkResult``; ``truth`` has each source's true persons in row order. Pairs
+    inside a duplicate-free source are not counted on either side; with one source all its pairs are. A record whose
+    truth is missing is its own person.
     """
     records = clusters.copy()
     known = pd.concat([truth[name] for name in records["source"].unique()], ignore_index=True).astype("string")

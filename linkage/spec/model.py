@@ -27,8 +27,8 @@ NORMALISATION_VERSION = 1
 
 #: A level takes three bits of a pattern code, and missing is one of the eight states.
 MOST_CUTS = 6
-#: A pattern code is 63 bits.
-MOST_IDENTIFIERS = 21
+#: A pattern code is 63 bits, and one place is for the order of names.
+MOST_IDENTIFIERS = 20
 
 
 class Kind(StrEnum):
