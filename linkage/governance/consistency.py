@@ -7,7 +7,7 @@ Rules, each a check of ``problems_within``:
 - Row-level outputs hold no ``aggregate_only`` and no ``link_only`` element; none joins what may never be joined.
 - Data are destroyed on a stated day, not before the end of use (34 CFR 99.31(a)(6)(iii)(C)(4)).
 - Each legal basis finds its mandatory clauses: studies (duration), audit or evaluation (the representative is a
-  party), wages (inspection, employer threshold, no row), limited data set (no contact, no identification).
+  party), wages (inspection, an employer threshold, an element that tells employers apart).
 - Only a draft may have a key or hash pending.
 """
 
@@ -124,6 +124,10 @@ def _uses(agreement: Agreement) -> Iterator[Problem]:
                 yield ("outputs", number), f"`{reference}` is link_only, so no output may hold it"
             if use == "aggregate_only" and output.kind == "research_file":
                 yield ("outputs", number), f"`{reference}` is aggregate_only, so no row-level file may hold it"
+        for reference in output.dimensions if output.kind == "table" else ():
+            found = agreement.resolve(reference)
+            if found is not None and found[1].class_ == "employer":
+                yield ("outputs", number, "dimensions"), f"`{reference}` is an employer: counted, never shown"
         if output.kind == "research_file" and agreement.disclosure_control.microdata is None:
             yield ("disclosure_control",), f"microdata rules are missing: `{output.id}` is a file of rows"
 
@@ -161,10 +165,10 @@ def _legal_bases(agreement: Agreement) -> Iterator[Problem]:
                 yield ("audit", "onsite_inspection"), "must be true for wage records (20 CFR 603.10(b))"
             rules = agreement.disclosure_rules(frozenset({dataset.key}))
             if rules.employer_threshold is None:
-                yield (
-                    ("data", number, "disclosure"),
-                    "employer_threshold is missing: 20 CFR 603.4 protects employers too",
-                )
+                reason = "employer_threshold is missing: 20 CFR 603.4 protects employers too"
+                yield ("data", number, "disclosure"), reason
+            if all(element.class_ != "employer" for element in dataset.elements):
+                yield ("data", number, "elements"), "no element has `class: employer`, so none could be counted"
 
 
 def _pending(agreement: Agreement) -> Iterator[Problem]:

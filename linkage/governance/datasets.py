@@ -7,6 +7,8 @@ Rules:
   ``output_coarsened`` only in the coarser form written beside it; ``aggregate_only`` only inside a table's
   measure or dimension, never in a row (the Kentucky rule for wages).
 - An element whose class is ``identifier`` is ``link_only``: 34 CFR 99.31(b)(2) and 45 CFR 164.514.
+- An element whose class is ``employer`` says whose wage record it is: it is counted and never shown (20 CFR
+  603.4 protects employers as well as persons).
 - Each dataset names the law that lets its provider disclose it, with what that law wants written down:
   34 CFR 99.31(a)(6) studies, 99.31(a)(3) with 99.35 audit or evaluation, 20 CFR 603.10 wage records,
   45 CFR 164.514(e) limited data set.
@@ -24,7 +26,7 @@ from linkage.governance.thresholds import StricterRules
 from linkage.spec.strict_yaml import FieldsError
 
 Use = Literal["link_only", "output", "output_coarsened", "aggregate_only"]
-ElementClass = Literal["identifier", "quasi", "sensitive", "outcome", "admin"]
+ElementClass = Literal["identifier", "quasi", "sensitive", "outcome", "admin", "employer"]
 ValueType = Literal["text", "code", "integer", "number", "date", "boolean"]
 Basis = Literal[
     "ferpa_studies",
@@ -135,6 +137,8 @@ class Element(Clause):
             problems.append((("coarsen",), "goes with `use: output_coarsened`, and only with it"))
         if self.class_ == "identifier" and self.use != "link_only":
             problems.append((("use",), "an identifier is link_only (34 CFR 99.31(b)(2))"))
+        if self.class_ == "employer" and self.use != "aggregate_only":
+            problems.append((("use",), "an employer is aggregate_only (20 CFR 603.4)"))
         if self.codes is not None and self.type != "code":
             problems.append((("codes",), "goes with `type: code`"))
         if problems:

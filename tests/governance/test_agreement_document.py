@@ -66,15 +66,15 @@ def test_x_fields_are_for_people_and_not_read(content: bytes) -> None:
         ("person_threshold: 10 ", "person_threshold: 2 ", "greater than or equal to 3"),
         ("complementary", "complementery", "complementery"),
         (
-            "{name: naics, ceds: EmploymentNAICSCode, use: aggregate_only",
-            "{name: naics, ceds: EmploymentNAICSCode, use: anything",
+            "{name: NAICS, ceds: EmploymentNAICSCode, use: aggregate_only",
+            "{name: NAICS, ceds: EmploymentNAICSCode, use: anything",
             "use: expected 'link_only'",
         ),
         ("coarsen: {method: year}", "coarsen: {method: month}", "'method' must be"),
         ("use: output_coarsened, type: date", "use: output, type: date", "goes with `use: output_coarsened`"),
         (
-            "{name: wage_record_id, use: link_only",
-            "{name: wage_record_id, use: output",
+            "{name: WageRecordId, use: link_only",
+            "{name: WageRecordId, use: output",
             "an identifier is link_only",
         ),
         (
@@ -84,12 +84,12 @@ def test_x_fields_are_for_people_and_not_read(content: bytes) -> None:
         ),
         (
             "      - state-colleges.enrollments.credential\n",
-            "      - workforce.wages.earnings\n",
+            "      - workforce.wages.Earnings\n",
             "aggregate_only, so no row-level file may hold it",
         ),
         (
-            "      - workforce.wages.naics\n",
-            "      - child-welfare.placements.placement_type\n",
+            "      - workforce.wages.NAICS\n",
+            "      - child-welfare.placements.PlacementType\n",
             "joins child-welfare and workforce, against linkage.never_joined[0]",
         ),
         (

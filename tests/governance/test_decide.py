@@ -29,7 +29,7 @@ EARNINGS = Release(
     kind="table",
     recipient="university",
     purpose="research",
-    elements=("lakeside-district.enrollment.DiplomaType", "workforce.wages.earnings"),
+    elements=("lakeside-district.enrollment.DiplomaType", "workforce.wages.Earnings"),
     dimensions=("lakeside-district.enrollment.DiplomaType",),
 )
 
@@ -77,8 +77,8 @@ def test_what_is_listed_is_allowed_by_its_clause(agreement: StandingAgreement, r
             "SchoolId is not listed",
         ),
         (
-            replace(FILE, elements=("workforce.wages.earnings",)),
-            "data[workforce.wages].elements[earnings].use",
+            replace(FILE, elements=("workforce.wages.Earnings",)),
+            "data[workforce.wages].elements[Earnings].use",
             "never released by row",
         ),
         (
@@ -89,11 +89,11 @@ def test_what_is_listed_is_allowed_by_its_clause(agreement: StandingAgreement, r
         (replace(FILE, elements=("health.records.weight",)), "data", "health.records is not listed"),
         (replace(FILE, elements=("nonsense",)), "data", "not listed"),
         (
-            replace(FILE, elements=("child-welfare.placements.start_date", "workforce.wages.earnings")),
+            replace(FILE, elements=("child-welfare.placements.PlacementBegin", "workforce.wages.Earnings")),
             "linkage.never_joined[0]",
             "child-welfare and workforce are never joined",
         ),
-        (replace(EARNINGS, dimensions=("workforce.wages.earnings",)), ".dimensions", "not a dimension"),
+        (replace(EARNINGS, dimensions=("workforce.wages.Earnings",)), ".dimensions", "not a dimension"),
         (replace(EARNINGS, person_threshold=5), "disclosure_control.person_threshold", "5 is too low"),
         (replace(FILE, users=("Somebody Else",)), "recipients[university].named_users", "not a named user"),
     ],
@@ -236,7 +236,7 @@ def test_require_passes_what_is_allowed(agreement: StandingAgreement) -> None:
 
 
 _WORDS = st.one_of(
-    st.sampled_from(["lakeside-district", "enrollment", "GradeLevel", "workforce", "wages", "earnings"]),
+    st.sampled_from(["lakeside-district", "enrollment", "GradeLevel", "workforce", "wages", "Earnings"]),
     st.text(max_size=20),
 )
 
