@@ -54,8 +54,9 @@ def damm(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def draw_ids(count: int, entropy: Entropy) -> list[str]:
     """Draw ``count`` IDs; two may be equal (40 bits), so whoever keeps them must refuse the second."""
     raw = np.frombuffer(entropy(count * _RANDOM_CHARACTERS), dtype=np.uint8).reshape(count, _RANDOM_CHARACTERS)
-    values = raw & 31  # 256 is a multiple of 32: each character stays uniform
-    values = np.column_stack([values, damm(values)])
+    values = np.zeros((count, LENGTH), dtype=np.uint8)
+    values[:, :-1] = raw & 31  # 256 is a multiple of 32: each character stays uniform
+    values[:, -1] = damm(values[:, :-1])
     letters = np.frombuffer(ALPHABET.encode(), dtype=np.uint8)[values]
     hyphen = np.full(count, ord("-"), dtype=np.uint8)
     written = np.column_stack([letters[:, 0:3], hyphen, letters[:, 3:6], hyphen, letters[:, 6:9]])

@@ -1,0 +1,239 @@
+"""What the registry can tell: its state, one ID, an ID's history, and the crosswalk as of any run."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pandas as pd
+
+from linkage.errors import StoreError
+from linkage.registry.digest import last_run
+from linkage.registry.model import Conflict, Decision, DecisionKind, EventKind, RecordKey, State, Withheld
+
+
+class Status(StrEnum):
+    """What an ID is good for."""
+
+    ACTIVE = "active"
+    MERGED = "merged"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A record under an ID."""
+
+    key: RecordKey
+    withheld: Withheld
+
+
+@dataclass(frozen=True)
+class Student:
+    """One ID as it stands; ``current`` is the ID to use instead, or itself."""
+
+    student: int
+    id: str
+    status: Status
+    current: str
+    records: tuple[Holding, ...]
+    decisions: tuple[Decision, ...]
+    conflicts: tuple[Conflict, ...]
+
+
+@dataclass(frozen=True)
+class PastEvent:
+    """One event in the history of an ID."""
+
+    run: int
+    started: str
+    kind: EventKind
+    id: str
+    other: str
+    records: tuple[RecordKey, ...]
+    reason: str
+    evidence: str
+
+
+def read_state(connection: sqlite3.Connection, touching: pd.DataFrame | None) -> State:
+    """Read every student, or those with a record among the rows (agency, person_token) of ``touching``."""
+    run, _ = last_run(connection)
+    (existing,) = connection.execute("SELECT count(*) FROM record WHERE withheld = ''").fetchone()
+    if touching is None or 2 * len(touching) > existing:
+        where = ""  # one scan is quicker than as many searches
+    else:
+        _touch(connection, touching)
+        where = "WHERE student IN (SELECT student FROM touched_student)"
+    rows = connection.execute(
+        "SELECT name, lower(hex(person_token)), student, withheld"
+        f" FROM record JOIN agency USING (agency) {where} ORDER BY record"
+    ).fetchall()
+    records = pd.DataFrame(rows, columns=["agency", "person_token", "student", "withheld"])
+    records = records.astype({"agency": "str", "person_token": "str", "student": "int64", "withheld": "str"})
+    named = connection.execute(f"SELECT student, id FROM student {where} ORDER BY student").fetchall()
+    ids = pd.Series([row[1] for row in named], index=pd.Index([row[0] for row in named], dtype="int64"), dtype="str")
+    return State(run, records, ids, int(existing), read_decisions(connection))
+
+
+def _touch(connection: sqlite3.Connection, touching: pd.DataFrame) -> None:
+    """Gather the students of some records in a temporary table."""
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS touched (agency INTEGER, person_token BLOB)")
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS touched_student (student INTEGER PRIMARY KEY)")
+    connection.execute("DELETE FROM touched")
+    connection.execute("DELETE FROM touched_student")
+    agencies = dict(connection.execute("SELECT name, agency FROM agency").fetchall())
+    known = touching[touching["agency"].isin(agencies)]
+    tokens = map(_token, known["person_token"])
+    keys = zip(known["agency"].map(agencies).tolist(), tokens, strict=True)
+    connection.executemany("INSERT INTO touched VALUES (?, ?)", keys)
+    connection.execute(
+        "INSERT OR IGNORE INTO touched_student"
+        " SELECT student FROM touched CROSS JOIN record USING (agency, person_token)"
+    )
+
+
+def _token(text: object) -> bytes | None:
+    """Return the stored form of a token; a malformed one touches nothing, and is refused by whoever plans."""
+    try:
+        return bytes.fromhex(str(text))
+    except ValueError:
+        return None
+
+
+def read_decisions(connection: sqlite3.Connection, numbers: Iterable[int] | None = None) -> tuple[Decision, ...]:
+    """Read the decisions that stand, or those of ``numbers`` that do."""
+    rows = connection.execute(
+        "SELECT decision, d.kind, text FROM decision d JOIN event ON event = made JOIN reason USING (reason)"
+        " WHERE lifted IS NULL ORDER BY decision"
+    ).fetchall()
+    wanted = None if numbers is None else set(numbers)
+    return tuple(
+        Decision(number, DecisionKind(kind), _sides(connection, number), reason)
+        for number, kind, reason in rows
+        if wanted is None or number in wanted
+    )
+
+
+def _sides(connection: sqlite3.Connection, number: int) -> tuple[frozenset[RecordKey], ...]:
+    rows = connection.execute(
+        "SELECT side, name, lower(hex(person_token)) FROM decision_record JOIN record USING (record)"
+        " JOIN agency USING (agency) WHERE decision = ?",
+        (number,),
+    ).fetchall()
+    count = 1 + max((side for side, _, _ in rows), default=0)
+    return tuple(
+        frozenset(RecordKey(agency, token) for its, agency, token in rows if its == side) for side in range(count)
+    )
+
+
+def find_student(connection: sqlite3.Connection, identifier: str) -> int:
+    """Return the student under an ID; raises StoreError if it was never given."""
+    row = connection.execute("SELECT student FROM student WHERE id = ?", (identifier,)).fetchone()
+    if row is None:
+        raise StoreError(
+            f"The ID {identifier} was never given by this registry.",
+            advice="Check that it is of this hub: an agency's or a release's own IDs are not common student IDs.",
+        )
+    return int(row[0])
+
+
+def read_student(connection: sqlite3.Connection, student: int) -> Student:
+    """Read one ID, whether active, merged or retired."""
+    identifier, merged_into = connection.execute(
+        "SELECT id, merged_into FROM student WHERE student = ?", (student,)
+    ).fetchone()
+    rows = connection.execute(
+        "SELECT name, lower(hex(person_token)), withheld FROM record JOIN agency USING (agency)"
+        " WHERE student = ? ORDER BY name, person_token",
+        (student,),
+    ).fetchall()
+    holdings = tuple(Holding(RecordKey(agency, token), Withheld(withheld)) for agency, token, withheld in rows)
+    if merged_into is not None:
+        status = Status.MERGED
+    elif any(holding.withheld is Withheld.NO for holding in holdings):
+        status = Status.ACTIVE
+    else:
+        status = Status.RETIRED
+    numbers = connection.execute(
+        "SELECT DISTINCT decision FROM decision_record JOIN record USING (record) WHERE student = ?", (student,)
+    ).fetchall()
+    return Student(
+        student,
+        identifier,
+        status,
+        current_id(connection, student),
+        holdings,
+        read_decisions(connection, (number for (number,) in numbers)) if numbers else (),
+        read_conflicts(connection, last_run(connection)[0], student),
+    )
+
+
+def current_id(connection: sqlite3.Connection, student: int) -> str:
+    """Follow redirects to the ID in use; merges are final and never circular, so this ends."""
+    (identifier,) = connection.execute(
+        """WITH RECURSIVE chain (student) AS (
+               VALUES (?) UNION SELECT merged_into FROM student JOIN chain USING (student) WHERE merged_into IS NOT NULL
+           ) SELECT id FROM chain JOIN student USING (student) WHERE merged_into IS NULL""",
+        (student,),
+    ).fetchone()
+    return str(identifier)
+
+
+def read_conflicts(connection: sqlite3.Connection, run: int, student: int | None = None) -> tuple[Conflict, ...]:
+    """Read the conflicts that a run met, or those of one student."""
+    rows = connection.execute(
+        "SELECT student, coalesce(other, 0), coalesce(decision, 0), rule, evidence FROM conflict"
+        " WHERE run = :run AND (:student IS NULL OR :student IN (student, other)) ORDER BY place",
+        {"run": run, "student": student},
+    ).fetchall()
+    return tuple(Conflict(*row) for row in rows)
+
+
+def read_history(connection: sqlite3.Connection, student: int) -> tuple[PastEvent, ...]:
+    """Read every event in which an ID took part, oldest first."""
+    rows = connection.execute(
+        """SELECT e.event, run, started, e.kind, s.id, coalesce(o.id, ''), text, evidence
+           FROM (SELECT event FROM event WHERE student = :student UNION SELECT event FROM event WHERE other = :student)
+           JOIN event e USING (event) JOIN run USING (run) JOIN reason USING (reason)
+           JOIN student s ON s.student = e.student LEFT JOIN student o ON o.student = e.other ORDER BY e.event""",
+        {"student": student},
+    ).fetchall()
+    return tuple(
+        PastEvent(run, started, EventKind(kind), one, other, _moved(connection, event), reason, evidence)
+        for event, run, started, kind, one, other, reason, evidence in rows
+    )
+
+
+def _moved(connection: sqlite3.Connection, event: int) -> tuple[RecordKey, ...]:
+    rows = connection.execute(
+        """SELECT name, lower(hex(person_token)) FROM (
+               SELECT record FROM record WHERE since = :event UNION SELECT record FROM past WHERE since = :event
+           ) JOIN record USING (record) JOIN agency USING (agency) ORDER BY name, person_token""",
+        {"event": event},
+    ).fetchall()
+    return tuple(RecordKey(agency, token) for agency, token in rows)
+
+
+def read_crosswalk(connection: sqlite3.Connection, as_of_run: int | None) -> pd.DataFrame:
+    """Read agency, person_token, student_id of every record shown, now or when a run had ended."""
+    if as_of_run is None:
+        held = "SELECT record, student, withheld FROM record"
+        bounds = {}
+    else:
+        row = connection.execute("SELECT last_event FROM run WHERE run = ?", (as_of_run,)).fetchone()
+        if row is None:
+            raise StoreError(
+                f"The registry has no run {as_of_run}.", advice=f"Its last run is {last_run(connection)[0]}."
+            )
+        held = """SELECT record, student, withheld FROM record WHERE since <= :last
+                  UNION ALL SELECT record, student, withheld FROM past WHERE since <= :last AND until > :last"""
+        bounds = {"last": row[0]}
+    rows = connection.execute(
+        f"""SELECT name, lower(hex(person_token)), id FROM ({held}) held
+            JOIN record USING (record) JOIN agency USING (agency) JOIN student ON student.student = held.student
+            WHERE held.withheld = '' ORDER BY name, person_token""",
+        bounds,
+    ).fetchall()
+    return pd.DataFrame(rows, columns=["agency", "person_token", "student_id"]).astype("str")
