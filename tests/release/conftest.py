@@ -1,0 +1,202 @@
+"""A consortium in small: four agencies, one hub, one university, and an agreement that all have signed."""
+
+from datetime import date
+
+import pytest
+
+from linkage.exchange.keys import generate_keys
+from linkage.governance.document import parse_agreement
+from linkage.governance.signatures import sign_document
+from linkage.governance.standing import StandingAgreement
+
+TODAY = date(2026, 9, 1)
+
+AGREEMENT = """
+kind: DataSharingAgreement
+schema_version: 1
+id: study
+version: 1
+title: From third grade to earnings
+status: active
+tier: dsa
+parties:
+  - {id: district, legal_name: District, role: provider, signatory: {name: Ana, title: Head}, keys: @district}
+  - {id: neighbor, legal_name: Neighbor, role: provider, signatory: {name: Bea, title: Head}, keys: @neighbor}
+  - {id: college, legal_name: College, role: provider, signatory: {name: Cal, title: Head}, keys: @college}
+  - {id: workforce, legal_name: Workforce, role: provider, signatory: {name: Dee, title: Head}, keys: @workforce}
+  - id: hub
+    legal_name: Hub
+    role: hub
+    signatory: {name: Eve, title: Head}
+    rooms: {matcher: @matcher, registrar: @registrar, release: @release}
+  - {id: university, legal_name: University, role: recipient, signatory: {name: Fay, title: Head}, keys: @university}
+purpose:
+  statement: To study pathways.
+  permitted_uses: [{code: research, statement: Research.}]
+  prohibited_uses: [Decisions about a person.]
+methodology: Linked under IDs made for each release.
+term: {effective: 2026-07-01, expires: 2029-06-30, study_duration: three years}
+linkage:
+  spec: person.yaml
+  spec_sha256: 1111111111111111111111111111111111111111111111111111111111111111
+  epoch: 1
+  identifiers: [first_name]
+  key_custodian: district
+  precedence: [{field: Race, order: [district, neighbor]}]
+data:
+  - provider: district
+    dataset: enrollment
+    description: One row per student, school and year.
+    local_id: StudentId
+    authority: {statute: 34 CFR 99.31(a)(6), basis: ferpa_studies}
+    population:
+      description: Public school students.
+      where: [{column: Sector, any_of: [public]}]
+    years: {column: SchoolYear, from: 2020, to: 2024}
+    elements:
+      - {name: StudentId, use: link_only, class: identifier}
+      - {name: Surname, use: link_only, class: identifier}
+      - {name: SchoolYear, use: output, type: integer}
+      - {name: School, use: output, type: code}
+      - {name: Grade, ceds: GradeLevel, use: output, type: code, codes: ["03", "09", "10", "11", "12"]}
+      - {name: Race, ceds: RaceAndEthnicity, use: output, type: code, class: quasi}
+      - {name: DaysAbsent, ceds: NumberOfDaysAbsent, use: output, type: integer, class: outcome}
+      - {name: EntryDate, use: output_coarsened, type: date, coarsen: {method: year}}
+      - {name: Note, use: output, type: text}
+  - provider: neighbor
+    dataset: enrollment
+    description: The same next door.
+    local_id: StudentId
+    authority: {statute: 34 CFR 99.31(a)(6), basis: ferpa_studies}
+    population: {description: All students.}
+    years: {column: SchoolYear, from: 2020, to: 2024}
+    elements:
+      - {name: StudentId, use: link_only, class: identifier}
+      - {name: SchoolYear, use: output, type: integer}
+      - {name: School, use: output, type: code}
+      - {name: Grade, ceds: GradeLevel, use: output, type: code, codes: ["03", "09", "10", "11", "12"]}
+      - {name: Race, ceds: RaceAndEthnicity, use: output, type: code, class: quasi}
+  - provider: college
+    dataset: terms
+    description: One row per student and term.
+    local_id: sid
+    authority: {statute: 34 CFR 99.31(a)(6), basis: ferpa_studies}
+    population: {description: Students.}
+    years: {column: term, from: 2022, to: 2026}
+    elements:
+      - {name: sid, use: link_only, class: identifier}
+      - {name: term, use: output, type: code}
+      - {name: credits, use: output_coarsened, type: number, coarsen: {method: band, edges: [6, 12]}}
+      - {name: fulltime, use: output, type: boolean}
+  - provider: workforce
+    dataset: wages
+    description: One row per person, employer and quarter.
+    local_id: wid
+    authority: {statute: 20 CFR 603.5(e), basis: ui_public_official, need_to_know: Earnings.}
+    population: {description: Workers.}
+    years: {column: quarter, from: 2022, to: 2026}
+    elements:
+      - {name: wid, use: link_only, class: identifier}
+      - {name: quarter, use: aggregate_only, type: code}
+      - {name: employer_id, use: aggregate_only, type: code, class: employer}
+      - {name: earnings, ceds: QuarterlyEarnings, use: aggregate_only, type: number}
+    disclosure: {person_threshold: 10, employer_threshold: 3}
+outputs:
+  - id: file
+    kind: research_file
+    title: Students by year
+    recipients: [university]
+    purposes: [research]
+    elements:
+      - district.enrollment.SchoolYear
+      - district.enrollment.School
+      - district.enrollment.Grade
+      - district.enrollment.Race
+      - district.enrollment.EntryDate
+      - district.enrollment.Note
+      - neighbor.enrollment.SchoolYear
+      - neighbor.enrollment.School
+      - neighbor.enrollment.Grade
+      - neighbor.enrollment.Race
+      - college.terms.term
+      - college.terms.credits
+      - college.terms.fulltime
+  - id: wide
+    kind: research_file
+    title: Students in one row
+    form: wide
+    recipients: [university]
+    purposes: [research]
+    elements:
+      - district.enrollment.SchoolYear
+      - district.enrollment.School
+      - district.enrollment.Grade
+      - college.terms.term
+      - college.terms.fulltime
+  - id: college-by-school
+    kind: table
+    title: College by school
+    recipients: [university]
+    purposes: [research]
+    dimensions: [district.enrollment.School, district.enrollment.Race]
+    measures:
+      - {name: students, statistic: count}
+      - {name: went, statistic: rate, elements: [college.terms.term]}
+  - id: absence-by-year
+    kind: table
+    title: Absence by year
+    recipients: [university]
+    purposes: [research]
+    dimensions: [district.enrollment.SchoolYear, district.enrollment.School]
+    measures:
+      - {name: students, statistic: count}
+      - {name: days, statistic: mean, elements: [district.enrollment.DaysAbsent]}
+  - id: earnings-by-school
+    kind: table
+    title: Earnings by school
+    recipients: [university]
+    purposes: [research]
+    dimensions: [district.enrollment.School]
+    measures:
+      - {name: workers, statistic: count, elements: [workforce.wages.quarter]}
+      - {name: total, statistic: sum, elements: [workforce.wages.earnings]}
+      - {name: middle, statistic: median, elements: [workforce.wages.earnings]}
+disclosure_control:
+  person_threshold: 10
+  microdata: {k: 5, quasi_identifiers: [district.enrollment.Race]}
+recipients:
+  - party: university
+    interest: Research
+    named_users: [{name: Gil, trained_on: 2026-08-01, acknowledged_on: 2026-08-01}]
+security: {environment: enclave, country: United States, encryption: Yes., access_controls: Yes.}
+redisclosure: {no_reidentification: true, no_contact: true, no_other_linkage: true}
+review: {publication_review: Yes.}
+retention: {destroy_by: 2029-12-31, method: Erasure., backups: Overwritten.}
+audit: {}
+incident: {notify_hours: 24, contact: a@example.org, remedies: Return., debarment_acknowledged: true}
+general: {cost: None., ownership: Own., liability: Law., governing_law: Law., disputes: Mediation., data_quality: As is.}
+"""
+
+PARTIES = ("district", "neighbor", "college", "workforce", "release", "university")
+
+
+def signed(text):
+    """Sign an agreement's text by all parties, with keys made for it."""
+    keys = {name: generate_keys(name) for name in (*PARTIES, "matcher", "registrar")}
+    for name, pair in keys.items():
+        public = pair.public
+        text = text.replace(f"@{name}", f"{{signing: '{public.signing}', sealing: {public.sealing}}}")
+    document = parse_agreement(text.encode(), "study.yaml")
+    party = {"release": "hub"}
+    signatures = tuple(sign_document(document, party.get(name, name), keys[name], TODAY) for name in PARTIES)
+    return StandingAgreement(document, signatures)
+
+
+@pytest.fixture(scope="session")
+def agreement():
+    return signed(AGREEMENT)
+
+
+@pytest.fixture(scope="session")
+def today():
+    return TODAY
