@@ -6,6 +6,10 @@ from typing import Any
 
 import click
 
+from linkage.cli.hub import hub
+from linkage.cli.keys import keys, secret
+from linkage.cli.simulate import simulate
+from linkage.cli.steward import hash_command
 from linkage.cli.try_files import try_files
 from linkage.errors import LinkageError
 
@@ -48,4 +52,6 @@ def main() -> None:
     """
 
 
-main.add_command(try_files)
+for _command in (try_files, simulate, keys, secret, hash_command, hub):
+    main.add_command(_command)
+

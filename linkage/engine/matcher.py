@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from linkage.engine.facts import EncodingFacts
 from linkage.engine.receive import latest
 from linkage.engine.rooms import Hub
 from linkage.engine.steward import context_of, pass_member
@@ -25,7 +26,7 @@ from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.matching.score import Report, Scored, score
 from linkage.matching.transfer import links_bytes, model_bytes
-from linkage.spec.encodings import EncodedPass, Encodings, FieldStatistics
+from linkage.spec.encodings import EncodedPass, Encodings
 
 LINKS_SUFFIX = ".links"
 
@@ -65,7 +66,7 @@ def match(
     for done, path in enumerate(packages):
         report("opening packages", done / len(packages))
         with open_package(path, keys, senders, "encodings", scratch=hub.room("matcher")) as package:
-            facts = package.manifest.facts
+            facts = EncodingFacts.of(package.manifest)
             passes = {
                 blocking.name: EncodedPass.from_arrow(
                     blocking.name, pq.read_table(BytesIO(package.member(pass_member(blocking.name)))), spec
@@ -73,9 +74,8 @@ def match(
                 for blocking in spec.passes
                 if package.readable(pass_member(blocking.name))
             }
-            statistics = FieldStatistics.model_validate(facts["statistics"])
-            sources.append(Encodings(package.manifest.sender, int(str(facts["records"])), passes, statistics))
-            if facts["may_have_duplicates"]:
+            sources.append(Encodings(package.manifest.sender, facts.records, passes, facts.statistics))
+            if facts.may_have_duplicates:
                 duplicates.add(package.manifest.sender)
     report("opening packages", 1.0)
     scored = score(sources, spec, frozenset(duplicates), report)

@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from linkage.engine.facts import EncodingFacts
 from linkage.engine.rooms import Hub, store_file
 from linkage.engine.steward import ENCODINGS_SUFFIX
 from linkage.errors import MismatchError, PackageError
@@ -125,7 +126,7 @@ def _differences(theirs: Any, ours: Any, place: str = "") -> list[str]:  # noqa:
 def _require_same_spec(manifest: Manifest, spec: LinkageSpec, agreement: StandingAgreement) -> None:
     if manifest.context.spec_sha256 == agreement.terms.linkage.spec_sha256:
         return
-    theirs = manifest.facts.get("spec")
+    theirs = EncodingFacts.of(manifest).spec if manifest.kind == "encodings" else {}
     found = _differences(theirs, spec.model_dump(mode="json")) if theirs else []
     raise MismatchError(
         f"{manifest.sender} hashed with another linkage spec than {agreement.cite('linkage', 'spec_sha256')}",

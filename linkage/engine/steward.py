@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from linkage.engine.facts import EncodingFacts
 from linkage.errors import InputError, MismatchError, Refused
 from linkage.exchange.context import Context
 from linkage.exchange.keys import PrivateKeys
@@ -159,14 +159,14 @@ def hash_extract(
 
     hub = agreement.terms.hub
     matcher, registrar = hub.public_keys("matcher"), hub.public_keys("registrar")
-    facts: dict[str, Any] = {
-        "records": len(frame),
-        "may_have_duplicates": may_have_duplicates,
-        "statistics": statistics.model_dump(mode="json"),
-        "rows_by_pass": {name: found.rows for name, found in encoded.passes.items()},
-        "over_block_cap": dict(encoded.over_cap),
-        "spec": spec.model_dump(mode="json"),
-    }
+    facts = EncodingFacts(
+        records=len(frame),
+        may_have_duplicates=may_have_duplicates,
+        statistics=statistics,
+        rows_by_pass={name: found.rows for name, found in encoded.passes.items()},
+        over_block_cap=dict(encoded.over_cap),
+        spec=spec.model_dump(mode="json"),
+    )
     heading = Heading(
         kind="encodings",
         context=context,
@@ -174,7 +174,7 @@ def hash_extract(
         created=now.isoformat(timespec="seconds"),
         key_check_value=secret.key_check_value(context),
         canary_mac=canary_mac(spec, derive),
-        facts=facts,
+        facts=facts.model_dump(mode="json"),
     )
     members = {pass_member(name): Member(_parquet(found), matcher) for name, found in encoded.passes.items()}
     members[TOKENS_MEMBER] = Member(_frame_bytes(table.table.drop(columns="row")), registrar)
@@ -195,8 +195,8 @@ def hash_extract(
         identifiers={name: " + ".join(headers) for name, headers in mapped.identifiers.items()},
         not_listed=left_out,
         missing=statistics.missing,
-        rows_by_pass=facts["rows_by_pass"],
-        over_block_cap=facts["over_block_cap"],
+        rows_by_pass=facts.rows_by_pass,
+        over_block_cap=facts.over_block_cap,
         sealed_to={room.name: room.fingerprint for room in (matcher, registrar)},
     )
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from linkage.spec.levels import level_of, popcount
 
-#: Swapped names are looked for where two Dice similarities sum to less than the one; crosswise they must gain the other.
+#: Swapped names are looked for where two Dice similarities sum to less than the first; crosswise must gain the second.
 SWAP_BELOW, SWAP_MARGIN = 1.2, 0.5
 
 

@@ -1,0 +1,156 @@
+"""``linkage hub``: the neutral operator's commands."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from linkage.cli.common import ExistingFile, Folder, now
+from linkage.engine import journal
+from linkage.engine.facts import EncodingFacts
+from linkage.engine.matcher import match as run_match
+from linkage.engine.receive import held_encodings, latest
+from linkage.engine.receive import receive as receive_package
+from linkage.engine.registrar import open_registry
+from linkage.engine.registrar import resolve as run_resolve
+from linkage.engine.rooms import ROOMS, Hub
+from linkage.errors import StoreError
+from linkage.registry.guard import CHURN_LIMIT, plan_name
+from linkage.registry.model import EventKind, Plan
+from linkage.reports.linkage_run import show_certificate
+from linkage.reports.progress import Phases
+
+HubFolder = click.argument("hub", type=Folder)
+
+
+@click.group()
+def hub() -> None:
+    """Receive sealed packages, link them, keep the IDs, release what agreements allow."""
+
+
+@hub.command("new")
+@HubFolder
+@click.option("--name", required=True, help="The hub's ID in agreements.")
+def hub_new(hub: Path, name: str) -> None:
+    """Make a HUB folder: three rooms, a key pair for each."""
+    made = Hub.create(hub, name)
+    for room in ROOMS:
+        public = next((hub / room).glob("*.pub"))
+        click.echo(f"{room:10} {public}  fingerprint {made.keys(room).public.fingerprint}")
+    click.echo("Put the three .pub files into the agreement; then `linkage hub adopt`.")
+
+
+@hub.command("adopt")
+@HubFolder
+@click.argument("agreement", type=ExistingFile)
+@click.option("--spec", required=True, help="The linkage spec that the agreement names: a file or a ready one.")
+def hub_adopt(hub: Path, agreement: Path, spec: str) -> None:
+    """Take a signed AGREEMENT as the one that HUB works under."""
+    folder = Hub(hub)
+    with folder.working():
+        standing = folder.adopt(agreement, spec)
+        journal.enacted(folder, standing, now(), os.urandom)
+    click.echo(f"{hub} works under {standing.terms.id} v{standing.terms.version}, sha256 {standing.sha256}")
+
+
+@hub.command("receive")
+@HubFolder
+@click.argument("packages", nargs=-1, required=True, type=click.Path(path_type=Path))
+def hub_receive(hub: Path, packages: tuple[Path, ...]) -> None:
+    """Verify PACKAGES (.lpkg, .dpkg) and file them, still sealed, in the rooms they are for."""
+    folder = Hub(hub)
+    with folder.working():
+        for path in packages:
+            received = receive_package(folder, path, now().date())
+            if received.new:
+                journal.received(folder, received, now())
+            state = "received" if received.new else "was here already, nothing changed"
+            click.echo(f"{path.name}: {received.kind} of {received.sender}, {received.records:,} records: {state}")
+
+
+@hub.command("match")
+@HubFolder
+def hub_match(hub: Path) -> None:
+    """Match the latest encodings of all agencies and seal the links for the registrar."""
+    folder = Hub(hub)
+    with folder.working(), Phases() as phases:
+        matched = run_match(folder, now(), os.urandom, phases)
+    if matched.scored is None:
+        click.echo(f"these packages were matched before: run {matched.run}, nothing changed")
+        return
+    click.echo(f"run {matched.run}: {len(matched.sources)} sources, {len(matched.scored.links):,} pairs kept, sealed")
+    for warning in matched.scored.warnings:
+        click.echo(f"warning: {warning}")
+
+
+@hub.command("resolve")
+@HubFolder
+@click.option("--plan", "plan_only", is_flag=True, help="Show what would change, and change nothing.")
+@click.option(
+    "--churn-limit",
+    type=click.FloatRange(0, 1),
+    default=CHURN_LIMIT,
+    show_default=True,
+    help="Share of existing records that may change their ID unconfirmed.",
+)
+@click.option("--confirm", default="", metavar="PLAN", help="Apply a held plan, by the name that was shown.")
+def hub_resolve(hub: Path, plan_only: bool, churn_limit: float, confirm: str) -> None:
+    """Cluster the links, mint and extend common student IDs, and write the linkage certificate."""
+    folder = Hub(hub)
+    with folder.working(), Phases() as phases:
+        done = run_resolve(
+            folder, now(), plan_only=plan_only, churn_limit=churn_limit, confirmed=confirm, report=phases
+        )
+        if done.run:
+            journal.linked(folder, done.certificate, now())
+    _show_plan(done.plan, done.run)
+    show_certificate(Console(highlight=False), done.certificate)
+    if done.certificate_file:
+        click.echo(f"certificate: {done.certificate_file}")
+
+
+def _show_plan(plan: Plan, run: int) -> None:
+    counts = ", ".join(f"{plan.count(kind):,} {kind.value}" for kind in EventKind if plan.count(kind))
+    click.echo(f"{f'run {run}' if run else f'plan {plan_name(plan)}'}: {counts or 'no ID changes'}")
+    if plan.changed:
+        click.echo(f"{plan.changed:,} existing records change their ID ({plan.churn:.2%})")
+    if plan.conflicts:
+        click.echo(f"{len(plan.conflicts):,} pieces of evidence were not followed; see `linkage hub ids`")
+
+
+@hub.command("status")
+@HubFolder
+def hub_status(hub: Path) -> None:
+    """Show what HUB holds: agreement, packages, runs."""
+    folder = Hub(hub)
+    terms = folder.agreement().terms
+    console = Console(highlight=False)
+    console.print(f"{terms.id} v{terms.version}: {terms.title}\nstatus {terms.status}, expires {terms.term.expires}")
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("agency", "encodings", "records", "payload"):
+        table.add_column(heading, justify="right" if heading == "records" else "left")
+    held = {manifest.sender: manifest for manifest in held_encodings(folder)}
+    payload: dict[str, list[str]] = {}
+    for path in latest(folder.room("release", "inbox")):
+        payload.setdefault(path.parent.parent.name, []).append(path.parent.name)
+    for party in terms.parties:
+        if party.role == "provider":
+            manifest = held.get(party.id)
+            table.add_row(
+                party.id,
+                manifest.created[:10] if manifest else "-",
+                f"{EncodingFacts.of(manifest).records:,}" if manifest else "-",
+                ", ".join(payload.get(party.id, [])) or "-",
+            )
+    console.print(table)
+    try:
+        with open_registry(folder) as registry:
+            head = registry.head()
+            console.print(f"registry: {registry.state().ids.size:,} student IDs after run {head.run}")
+    except StoreError:
+        console.print("registry: no run yet")

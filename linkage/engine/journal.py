@@ -1,0 +1,71 @@
+"""What the hub writes into its ledger, and when.
+
+The ledger lies beside the rooms (HUB/ledger.jsonl) and holds counts and hashes only. An act is entered after it took
+effect; if a kill comes between, the act is repeated by the re-run and entered then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from linkage.engine.receive import Received
+from linkage.engine.rooms import Hub
+from linkage.exchange.package import package_sha256
+from linkage.governance.events import Disclosed, Enacted, Linked
+from linkage.governance.events import Received as ReceivedEvent
+from linkage.governance.ledger import append, create_ledger
+from linkage.governance.standing import StandingAgreement
+from linkage.matching.quality import Certificate
+
+
+def ledger_path(hub: Hub) -> Path:
+    """Return where a hub's ledger lies."""
+    return hub.folder / "ledger.jsonl"
+
+
+def enacted(hub: Hub, standing: StandingAgreement, now: datetime, random_bytes: Callable[[int], bytes]) -> None:
+    """Begin the ledger if need be, and enter that an agreement is in use."""
+    path, terms = ledger_path(hub), standing.terms
+    if not path.exists():
+        create_ledger(path, terms.hub.id, random_bytes(16).hex(), now)
+    event = Enacted(
+        agreement=terms.id,
+        agreement_sha256=standing.sha256,
+        version=terms.version,
+        parties=tuple(party.id for party in terms.parties),
+    )
+    append(path, event, now)
+
+
+def received(hub: Hub, package: Received, now: datetime) -> None:
+    """Enter that a package was accepted."""
+    standing = hub.agreement()
+    event = ReceivedEvent(
+        agreement=standing.terms.id,
+        agreement_sha256=standing.sha256,
+        sender=package.sender,
+        package=package.path.name,
+        package_sha256=package_sha256(package.path),
+        records=package.records,
+    )
+    append(ledger_path(hub), event, now)
+
+
+def linked(hub: Hub, certificate: Certificate, now: datetime) -> None:
+    """Enter that records were resolved into the registry."""
+    standing = hub.agreement()
+    event = Linked(
+        agreement=standing.terms.id,
+        agreement_sha256=standing.sha256,
+        sources=tuple(source.source for source in certificate.sources),
+        persons=certificate.persons,
+        spec_sha256=certificate.spec_sha256,
+    )
+    append(ledger_path(hub), event, now)
+
+
+def disclosed(hub: Hub, event: Disclosed, now: datetime) -> None:
+    """Enter a disclosure, as 34 CFR 99.32 asks."""
+    append(ledger_path(hub), event, now)

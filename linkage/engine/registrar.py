@@ -1,0 +1,121 @@
+"""The registrar's work: join links to records, decide persons, and keep their IDs.
+
+Rules:
+
+- The registrar opens token tables and links, never an encoding and never payload.
+- A run is planned first and applied in one transaction; planning alone changes nothing.
+- The same links a second time change no ID.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from linkage.engine.facts import EncodingFacts
+from linkage.engine.matcher import LINKS_SUFFIX, run_name
+from linkage.engine.receive import latest
+from linkage.engine.rooms import Hub
+from linkage.engine.steward import TOKENS_MEMBER
+from linkage.errors import StoreError
+from linkage.exchange.files import write_atomically
+from linkage.exchange.package import open_package, package_sha256
+from linkage.matching.persons import resolve_persons
+from linkage.matching.quality import Certificate, certify
+from linkage.matching.score import Report
+from linkage.matching.transfer import read_scored
+from linkage.registry.guard import CHURN_LIMIT
+from linkage.registry.model import Plan, RunRecord
+from linkage.registry.plan import plan_update
+from linkage.registry.store import Registry
+from linkage.spec.encodings import TokenTable
+
+REGISTRY_NAME = "registry.sqlite"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a run does or did; ``run`` is 0 for a plan that was not applied."""
+
+    run: int
+    plan: Plan
+    certificate: Certificate
+    certificate_file: Path | None
+
+
+@contextmanager
+def open_registry(hub: Hub, create: bool = False) -> Iterator[Registry]:
+    """Open the hub's registry."""
+    path = hub.room("registrar") / REGISTRY_NAME
+    if not create and not path.exists():
+        raise StoreError("no run has been resolved yet", advice="match first, then `linkage hub resolve`")
+    with Registry.open(path, create=create and not path.exists()) as registry:
+        yield registry
+
+
+def resolve(
+    hub: Hub,
+    now: datetime,
+    *,
+    plan_only: bool = False,
+    churn_limit: float = CHURN_LIMIT,
+    confirmed: str = "",
+    report: Report = lambda _phase, _done: None,
+) -> Resolved:
+    """Resolve the newest links into the registry. Raises StoreError where there are none or the run is held."""
+    agreement, spec, keys = hub.agreement(), hub.spec(), hub.keys("registrar")
+    packages = latest(hub.room("registrar", "inbox"))
+    run = run_name(packages, spec.sha256)
+    links = hub.room("registrar", "links") / f"{run}{LINKS_SUFFIX}"
+    if not packages or not links.exists():
+        raise StoreError("the packages received last have not been matched", advice="run `linkage hub match` first")
+    matcher = agreement.terms.hub.public_keys("matcher")
+    with open_package(links, keys, {matcher.name: matcher}, "links") as package:
+        scored = read_scored(package.member("links.parquet"), package.member("model.json"), spec)
+    inputs = tuple(package_sha256(path) for path in packages)
+    senders = {party.id: party.public_keys() for party in agreement.terms.parties if party.role == "provider"}
+    tables, missing, duplicates = [], {}, set()
+    for done, path in enumerate(packages):
+        report("opening token tables", done / len(packages))
+        with open_package(path, keys, senders, "encodings") as package:
+            facts, sender = EncodingFacts.of(package.manifest), package.manifest.sender
+            table = pd.read_parquet(BytesIO(package.member(TOKENS_MEMBER)))
+            tables.append(TokenTable(sender, table.assign(row=np.arange(len(table)))))
+            missing[sender] = facts.statistics.missing
+            if facts.may_have_duplicates:
+                duplicates.add(sender)
+    report("opening token tables", 1.0)
+    report("clustering", 0.0)
+    persons = resolve_persons(scored, tables, frozenset(duplicates))
+    certificate = certify(scored, persons, missing, spec, frozenset(duplicates))
+    report("clustering", 1.0)
+    clusters = persons.records.rename(columns={"source": "agency", "cluster_id": "cluster"})[
+        ["agency", "person_token", "cluster"]
+    ]
+    one_each = [table.source for table in tables if table.source not in duplicates]
+    report("registry", 0.0)
+    with open_registry(hub, create=not plan_only) as registry, registry.exclusive():
+        plan = plan_update(registry.state(), clusters, one_each)
+        if plan_only:
+            return Resolved(0, plan, certificate, None)
+        number = registry.apply(plan, RunRecord(now, inputs, f"links {run}"), churn_limit, confirmed)
+    report("registry", 1.0)
+    path = hub.room("registrar", "certificates") / f"run-{number:05}.json"
+    write_atomically(path, (json.dumps(certificate.model_dump(mode="json"), indent=2) + "\n").encode())
+    return Resolved(number, plan, certificate, path)
+
+
+def last_certificate(hub: Hub) -> Path:
+    """Return the certificate of the newest run."""
+    found = sorted(hub.room("registrar", "certificates").glob("run-*.json"))
+    if not found:
+        raise StoreError("no run has been resolved yet", advice="match first, then `linkage hub resolve`")
+    return found[-1]
