@@ -90,7 +90,7 @@ def child_welfare(lives: Lives, book: NameBook, years: Years, rng: np.random.Gen
         ),
     )
     return Agency(
-        "child-welfare", "Office of Child Welfare", "Children in out-of-home care.",
+        "child-welfare", "Department of Child and Family Services", "Children in out-of-home care.",
         "ChildID", register, (placements,), meetings.persons, seen.errors, seen.tallies,
     )  # fmt: skip
 

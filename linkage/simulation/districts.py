@@ -91,7 +91,7 @@ def lakeside_district(lives: Lives, careers: Careers, book: NameBook, years: Yea
         ),
     )
     return Agency(
-        "lakeside-district", "Lakeside School District", "A K-12 district with an Ed-Fi data store.",
+        "lakeside-district", "Lakeside Unified School District", "A K-12 district with an Ed-Fi data store.",
         "StudentUniqueId", register, _payload(lives, careers, rows, ids, "StudentUniqueId", 110_000, years, rng),
         meetings.persons, seen.errors, seen.tallies, duplicates=True,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 Rules:
 
-- A child is known by the programme years that it attended; a poor child attends more often.
+- A child is known by the program years that it attended; a poor child attends more often.
 - Those who attended in the year before kindergarten are assessed in spring.
 """
 
@@ -44,7 +44,7 @@ def early_learning(lives: Lives, careers: Careers, book: NameBook, years: Years,
     ids = local_ids(rng, len(roll.persons), "EL-", 6)
     register = ExportedFile(
         "children.csv",
-        "a child in any programme, as its family filled in the form",
+        "a child in any program, as its family filled in the form",
         (
             Column("child_id", text(ids.texts), "the agency's own ID"),
             Column("first_name", text(seen_as.given), "first name"),
@@ -61,15 +61,15 @@ def early_learning(lives: Lives, careers: Careers, book: NameBook, years: Years,
     offered = rng.integers(150, 176, size=len(persons))
     attended = offered - rng.binomial(offered, np.minimum(careers.absence[persons] * 1.4, 0.9))
     of_poor = rng.choice(len(_PROGRAMMES), size=len(persons), p=[0.35, 0.4, 0.25])
-    programme = np.where(people.poor[persons], of_poor, np.where(rng.random(len(persons)) < 0.7, 0, 2))
+    program = np.where(people.poor[persons], of_poor, np.where(rng.random(len(persons)) < 0.7, 0, 2))
     attendance = ExportedFile(
         "attendance.csv",
-        "a child in a programme year",
+        "a child in a program year",
         (
             Column("child_id", ids.column(row[persons]), "the agency's own ID"),
-            Column("program_year", whole(year), "year in which the programme year ends"),
+            Column("program_year", whole(year), "year in which the program year ends"),
             Column("site_id", whole(_site(lives, persons, year)), "site"),
-            Column("program", categorical(programme.astype(np.int8), _PROGRAMMES), "what paid for the place"),
+            Column("program", categorical(program.astype(np.int8), _PROGRAMMES), "what paid for the place"),
             Column("days_offered", whole(offered), "days offered"),
             Column("days_attended", whole(attended), "days attended"),
         ),

@@ -72,7 +72,7 @@ def guide(world: World) -> str:
         _table(
             ("group", "errors in names are multiplied by"),
             [
-                *((f"names of {label} origin", f"{factor:g}") for label, factor in NAME_FACTOR_BY_TRADITION.items()),
+                *((f"names of {t.title()} origin", f"{factor:g}") for t, factor in NAME_FACTOR_BY_TRADITION.items()),
                 ("English learners, besides", f"{NAME_FACTOR_ENGLISH_LEARNER:g}"),
             ],
         ),

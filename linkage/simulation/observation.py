@@ -121,6 +121,8 @@ class _Errors:
     def hit(self, kind: str, eligible: Flags | None = None, factor: Floats | None = None) -> Flags:
         """Draw which of the eligible records have this error."""
         count = len(self.made)
+        if getattr(self.rates, kind) == 0:
+            return np.zeros(count, dtype=np.bool_)
         eligible = np.ones(count, dtype=np.bool_) if eligible is None else eligible
         probability = np.broadcast_to(getattr(self.rates, kind), count) * (1.0 if factor is None else factor)
         probability = np.where(eligible, np.minimum(probability, 1.0), 0.0)

@@ -136,9 +136,9 @@ ERROR_MEANINGS = {
 EARLY_LEARNING = ErrorRates(
     given_typo=0.025, surname_typo=0.025, nickname=0.10, spelling_variant=0.08, accents_lost=0.9, hyphen_lost=0.2,
     hyphen_added=0.1, surname_part_lost=0.25, given_part_lost=0.35, names_swapped=0.005, middle_missing=0.55,
-    suffix_missing=0.6, name_outdated=0.8, birth_date_typo=0.010, day_month_swapped=0.008,
-    birth_date_placeholder=0.003, birth_date_missing=0.002, sex_wrong=0.004, sex_missing=0.01, address_outdated=0.6,
-    address_missing=0.03, street_typo=0.04, postal_code_typo=0.01, phone_typo=0.01, phone_missing=0.08,
+    name_outdated=0.8, birth_date_typo=0.010, day_month_swapped=0.008, birth_date_placeholder=0.003,
+    birth_date_missing=0.002, sex_wrong=0.004, sex_missing=0.01, address_outdated=0.6, address_missing=0.03,
+    street_typo=0.04, postal_code_typo=0.01, phone_typo=0.01, phone_missing=0.08,
 )  # fmt: skip
 LAKESIDE = ErrorRates(
     given_typo=0.012, surname_typo=0.012, nickname=0.03, spelling_variant=0.04, accents_lost=0.4, hyphen_lost=0.1,
@@ -152,10 +152,10 @@ LAKESIDE = ErrorRates(
 RIVERBEND = ErrorRates(
     given_typo=0.018, surname_typo=0.018, nickname=0.05, spelling_variant=0.06, accents_lost=1.0, hyphen_lost=0.4,
     hyphen_added=0.25, surname_part_lost=0.25, given_part_lost=0.3, names_swapped=0.004, middle_missing=0.35,
-    suffix_missing=0.4, name_outdated=0.5, birth_date_typo=0.007, day_month_swapped=0.005,
-    birth_date_placeholder=0.002, birth_date_missing=0.001, sex_wrong=0.003, sex_missing=0.005,
-    address_outdated=0.25, address_missing=0.02, street_typo=0.03, postal_code_typo=0.008, phone_typo=0.01,
-    phone_missing=0.15, state_id_typo=0.004, state_id_reissued=0.04, state_id_missing=0.02,
+    name_outdated=0.5, birth_date_typo=0.007, day_month_swapped=0.005, birth_date_placeholder=0.002,
+    birth_date_missing=0.001, sex_wrong=0.003, sex_missing=0.005, address_outdated=0.25, address_missing=0.02,
+    street_typo=0.03, postal_code_typo=0.008, phone_typo=0.01, phone_missing=0.15, state_id_typo=0.004,
+    state_id_reissued=0.04, state_id_missing=0.02,
 )  # fmt: skip
 STATE_COLLEGES = ErrorRates(
     given_typo=0.008, surname_typo=0.008, nickname=0.06, spelling_variant=0.03, accents_lost=0.6, hyphen_lost=0.15,
@@ -175,10 +175,9 @@ WORKFORCE = ErrorRates(
 CHILD_WELFARE = ErrorRates(
     given_typo=0.035, surname_typo=0.035, nickname=0.12, spelling_variant=0.10, accents_lost=1.0, hyphen_lost=0.4,
     hyphen_added=0.25, surname_part_lost=0.3, given_part_lost=0.4, names_swapped=0.010, middle_missing=0.45,
-    suffix_missing=0.6, name_outdated=0.7, birth_date_typo=0.015, day_month_swapped=0.010,
-    birth_date_placeholder=0.012, birth_date_missing=0.008, sex_wrong=0.006, sex_missing=0.01, address_outdated=0.3,
-    address_missing=0.08, street_typo=0.04, postal_code_typo=0.015, ssn_typo=0.010, ssn_placeholder=0.015,
-    ssn_missing=0.5,
+    name_outdated=0.7, birth_date_typo=0.015, day_month_swapped=0.010, birth_date_placeholder=0.012,
+    birth_date_missing=0.008, sex_wrong=0.006, sex_missing=0.01, address_outdated=0.3, address_missing=0.08,
+    street_typo=0.04, postal_code_typo=0.015, ssn_typo=0.010, ssn_placeholder=0.015, ssn_missing=0.5,
 )  # fmt: skip
 
 #: Share of the Lakeside students whom the district enrols a second time under another local ID.

@@ -244,8 +244,8 @@ def _birth_dates(
     since_eldest -= np.repeat(since_eldest[np.flatnonzero(np.diff(household, prepend=-1))], np.bincount(household))
     span = np.zeros(len(households.race), dtype=np.int64)
     np.maximum.at(span, household, since_eldest)
-    # Children are of an age to be known to an agency in the world's years: 3 at its end, 20 at its beginning.
-    earliest, latest = ((year - 1970) * 365.25 for year in (years.first - 20, years.last - 3))
+    # Children are of an age to be known to an agency in the world's years: 3 at its end, 22 at its beginning.
+    earliest, latest = ((year - 1970) * 365.25 for year in (years.first - 22, years.last - 3))
     start = earliest + rng.random(len(span)) * np.maximum(latest - earliest - span, 365)
     birth = (start[household] + since_eldest).astype(np.int64)
 

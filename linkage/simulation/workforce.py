@@ -87,7 +87,7 @@ def workforce(
         ),
     )
     return Agency(
-        "workforce", "Department of Employment Security", "Wages reported for unemployment insurance.",
+        "workforce", "Department of Workforce Services", "Wages reported for unemployment insurance.",
         "WageRecordId", register, (payload,), meetings.persons, seen.errors, seen.tallies,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -48,10 +48,10 @@ class World:
     people: int
     seed: int
     years: Years
-    agencies: tuple[Agency, ...]
-    truth: ExportedFile
-    population: Population
-    lives: Lives
+    agencies: tuple[Agency, ...] = field(repr=False)
+    truth: ExportedFile = field(repr=False)
+    population: Population = field(repr=False)
+    lives: Lives = field(repr=False)
 
     def agency(self, name: str) -> Agency:
         """Return the agency of that folder name."""

@@ -4,7 +4,8 @@ Rules:
 
 - The folder appears whole or not at all: all is written beside it under a temporary name, which is then renamed.
 - A folder that holds anything is refused.
-- Files are UTF-8 CSV with a header, a field quoted only where it must be, an empty field where a value is missing.
+- Files are UTF-8 CSV with a header and an empty field where a value is missing. No value holds a comma or a quote, so
+  nothing is quoted; a value that did would be an error, not a broken file.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from linkage.simulation.guide import guide
 from linkage.simulation.world import Progress, World, silent
 
 _ROWS_AT_A_TIME = 500_000
-_FORM = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
+_FORM = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
 
 
 def refuse_occupied(folder: Path) -> None:
