@@ -2,7 +2,8 @@
 
 Rules that no program can break, because the database refuses:
 
-- A record belongs to exactly one student, and never to one that was merged away.
+- A record belongs to exactly one student, and never to one that was merged away: it refers to (student, open),
+  and ``open`` is 1 until the merge, which is refused while a record refers to it.
 - An ID is unique for ever: no student, event, run, decision or past holding is ever deleted or altered.
 - A merge is final, leaves no record behind, and redirects to a student that was itself not merged.
 - Runs and events are numbered without a gap; an event belongs to the latest run.
@@ -51,7 +52,9 @@ _STUDENTS = """
 CREATE TABLE student (
     student INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE CHECK (id GLOB '???-???-???'),
-    merged_into INTEGER REFERENCES student CHECK (merged_into <> student)
+    merged_into INTEGER REFERENCES student CHECK (merged_into <> student),
+    open INTEGER AS (CASE WHEN merged_into IS NULL THEN 1 END) STORED,
+    UNIQUE (student, open)
 ) STRICT;
 
 CREATE TABLE reason (
@@ -89,10 +92,12 @@ CREATE TABLE record (
     record INTEGER PRIMARY KEY,
     agency INTEGER NOT NULL REFERENCES agency,
     person_token BLOB NOT NULL CHECK (length(person_token) = 16),
-    student INTEGER NOT NULL REFERENCES student,
+    student INTEGER NOT NULL,
+    open INTEGER NOT NULL AS (1),
     withheld TEXT NOT NULL CHECK (withheld IN ('', 'record', 'person')),
     since INTEGER NOT NULL REFERENCES event,
-    UNIQUE (agency, person_token)
+    UNIQUE (agency, person_token),
+    FOREIGN KEY (student, open) REFERENCES student (student, open)
 ) STRICT;
 
 CREATE INDEX record_student ON record (student);
@@ -171,19 +176,13 @@ CREATE TRIGGER student_merges_once BEFORE UPDATE ON student
 WHEN NEW.student <> OLD.student OR NEW.id <> OLD.id OR OLD.merged_into IS NOT NULL
   OR NEW.merged_into IS NULL
   OR (SELECT merged_into FROM student WHERE student = NEW.merged_into) IS NOT NULL
-  OR EXISTS (SELECT 1 FROM record WHERE student = OLD.student)
-BEGIN SELECT RAISE(ABORT, 'an ID merges once, with all its records, into one that was not merged'); END;
-
-CREATE TRIGGER record_joins_unmerged BEFORE INSERT ON record
-WHEN (SELECT merged_into FROM student WHERE student = NEW.student) IS NOT NULL
-BEGIN SELECT RAISE(ABORT, 'a record cannot belong to an ID that was merged away'); END;
+BEGIN SELECT RAISE(ABORT, 'an ID merges once, into one that was not merged'); END;
 
 CREATE TRIGGER record_moves_forward BEFORE UPDATE ON record
 WHEN NEW.record <> OLD.record OR NEW.agency <> OLD.agency OR NEW.person_token <> OLD.person_token
   OR NEW.since <= OLD.since
   OR (NEW.student = OLD.student AND NEW.withheld = OLD.withheld)
-  OR (SELECT merged_into FROM student WHERE student = NEW.student) IS NOT NULL
-BEGIN SELECT RAISE(ABORT, 'a record moves by a later event, to an ID that was not merged away'); END;
+BEGIN SELECT RAISE(ABORT, 'a record moves by a later event'); END;
 
 CREATE TRIGGER record_keeps_its_past AFTER UPDATE ON record
 BEGIN
