@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
@@ -68,8 +69,6 @@ def _progress() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield lambda phase, done: click.echo(f"{done:4.0%}  {phase}", err=True)
         return
-    from rich.console import Console
-
     columns = (TextColumn("{task.description:42}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)

@@ -29,6 +29,7 @@ from linkage.simulation.exports import (
     with_dashes,
     yes_no,
 )
+from linkage.simulation.families import RACES
 from linkage.simulation.lives import Lives
 from linkage.simulation.names import NameBook
 from linkage.simulation.observation import Manner, Meetings, observe
@@ -36,7 +37,6 @@ from linkage.simulation.parameters import LAKESIDE as LAKESIDE_RATES
 from linkage.simulation.parameters import LAKESIDE_DUPLICATES, Years
 from linkage.simulation.parameters import RIVERBEND as RIVERBEND_RATES
 from linkage.simulation.places import LAKESIDE, OUT_OF_STATE, RIVERBEND
-from linkage.simulation.population import RACES
 from linkage.simulation.schooling import (
     UNTESTED_YEAR,
     Careers,

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from linkage.simulation.arrays import Flags, Floats, Ints
+from linkage.simulation.families import CHILD, MOTHER
+from linkage.simulation.family_names import Surnames
 from linkage.simulation.names import FEMALE, NONE, SLAVIC, NameBook
 from linkage.simulation.parameters import POVERTY_FACTOR, Years
 from linkage.simulation.places import (
@@ -26,7 +28,7 @@ from linkage.simulation.places import (
     draw_addresses,
     draw_phones,
 )
-from linkage.simulation.population import CHILD, MOTHER, Population, Surnames
+from linkage.simulation.population import Population
 
 _HOUSEHOLD_HOMES, _OWN_HOMES = 4, 3
 _REGION_SHARES = {LAKESIDE: 0.39, RIVERBEND: 0.25, ELSEWHERE: 0.32, OUT_OF_STATE: 0.04}

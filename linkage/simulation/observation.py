@@ -27,6 +27,8 @@ from linkage.simulation.arrays import (
     where_missing,
     zero_padded,
 )
+from linkage.simulation.families import CHILD
+from linkage.simulation.family_names import SUFFIXES, Surnames
 from linkage.simulation.lives import Lives
 from linkage.simulation.names import FEMALE, NONE, NameBook
 from linkage.simulation.parameters import (
@@ -36,7 +38,6 @@ from linkage.simulation.parameters import (
     POVERTY_FACTOR,
     ErrorRates,
 )
-from linkage.simulation.population import CHILD, SUFFIXES, Surnames
 from linkage.simulation.typing_errors import (
     can_swap_day_and_month,
     miskey,

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from linkage.simulation.arrays import Flags, Floats, Ints
+from linkage.simulation.families import CHILD
 from linkage.simulation.lives import Lives
-from linkage.simulation.population import CHILD, Population
+from linkage.simulation.population import Population
 
 #: How school ends.
 DIPLOMA, OTHER_CREDENTIAL, DROPPED_OUT, NO_CREDENTIAL = range(4)

@@ -23,10 +23,11 @@ from linkage.simulation.colleges import state_colleges, studies
 from linkage.simulation.districts import lakeside_district, riverbend_district
 from linkage.simulation.early_learning import early_learning
 from linkage.simulation.exports import Agency, Column, ExportedFile, text, whole, yes_no
+from linkage.simulation.families import RACES
 from linkage.simulation.lives import Lives, live
 from linkage.simulation.names import name_book
 from linkage.simulation.parameters import Years
-from linkage.simulation.population import RACES, Population, build_population
+from linkage.simulation.population import Population, build_population
 from linkage.simulation.schooling import school_careers
 from linkage.simulation.workforce import workforce
 

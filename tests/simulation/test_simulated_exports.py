@@ -4,7 +4,7 @@ import pytest
 
 from linkage.hashing.columns import recognise
 from linkage.simulation import Years, simulate
-from linkage.simulation.population import CHILD
+from linkage.simulation.families import CHILD
 from linkage.spec.load import load_spec
 
 DISTRICTS = {"lakeside-district": "StudentUniqueId", "riverbend-district": "Student_ID"}

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from linkage.simulation.families import CHILD, FATHER, MOTHER
+from linkage.simulation.family_names import JUNIOR, THIRD
 from linkage.simulation.names import FEMALE, MALE, SOMALI, SPANISH, name_book
-from linkage.simulation.population import CHILD, FATHER, JUNIOR, MOTHER, THIRD
 
 
 @pytest.fixture(scope="module")
