@@ -9,7 +9,7 @@ import click
 from linkage.cli.hub import hub
 from linkage.cli.keys import keys, secret
 from linkage.cli.simulate import simulate
-from linkage.cli.steward import hash_command
+from linkage.cli.steward import hash_command, seal_command
 from linkage.cli.try_files import try_files
 from linkage.errors import LinkageError
 
@@ -52,6 +52,6 @@ def main() -> None:
     """
 
 
-for _command in (try_files, simulate, keys, secret, hash_command, hub):
+for _command in (try_files, simulate, keys, secret, hash_command, seal_command, hub):
     main.add_command(_command)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from linkage.cli.common import ExistingFile, NewFile, now, open_keys, open_secret, overrides, refuse_existing
+from linkage.engine.payload import seal_payload
+from linkage.engine.receive import PAYLOAD_SUFFIX
 from linkage.engine.steward import ENCODINGS_SUFFIX, hash_extract
 from linkage.exchange.files import write_atomically
 from linkage.governance.standing import load_agreement
@@ -68,3 +70,39 @@ def hash_command(
     write_atomically(receipt_file, (json.dumps(asdict(receipt), indent=2) + "\n").encode())
     click.echo(f"read {extract} ({read.described})")
     show_receipt(receipt, receipt_file)
+
+
+@click.command("seal")
+@click.argument("payload", type=ExistingFile)
+@click.option("--dataset", required=True, help="Which dataset of the agreement this file is.")
+@click.option("--agreement", type=ExistingFile, required=True, help="The signed agreement.")
+@click.option("--key", type=ExistingFile, required=True, help="Your private key file.")
+@click.option("--out", type=NewFile, required=True, help=f"The package to write ({PAYLOAD_SUFFIX}).")
+@click.option("--drop-unlisted", is_flag=True, help="Leave out columns that are not listed, instead of refusing.")
+def seal_command(payload: Path, dataset: str, agreement: Path, key: Path, out: Path, drop_unlisted: bool) -> None:
+    """Seal PAYLOAD (grades, attendance, wages) for the hub's release room.
+
+    Only the elements, population and years that the agreement lists leave; your own IDs are replaced by tokens.
+    """
+    if out.suffix != PAYLOAD_SUFFIX:
+        raise click.BadParameter(f"a package of payload is called SOMETHING{PAYLOAD_SUFFIX}", param_hint="--out")
+    refuse_existing(out)
+    read = read_extract(payload)
+    sealed = seal_payload(
+        read.frame,
+        dataset,
+        agreement=load_agreement(agreement),
+        keys=open_keys(key),
+        out=out,
+        now=now(),
+        random_bytes=os.urandom,
+        drop_unlisted=drop_unlisted,
+    )
+    click.echo(f"read {payload} ({read.described}), {sealed.rows_read:,} rows")
+    for left in sealed.rows_left_out:
+        click.echo(f"left out: {left.rows:,} rows: {left.reason}")
+    if sealed.columns_left_out:
+        click.echo(f"left out, not in the agreement: {', '.join(sealed.columns_left_out)}")
+    for facts in sealed.elements:
+        click.echo(f"  {facts.element:28} {1 - facts.missing:.1%} filled")
+    click.echo(f"sealed {len(sealed.frame):,} rows of {sealed.dataset} to {out}")

@@ -112,9 +112,19 @@ def _blocks(prepared: Prepared, blocking: Pass, derive: Derive) -> tuple[Blocks,
     for part in blocking.parts:
         codes, texts = prepared.values[part.identifier].key_parts(part.transform)
         present &= codes >= 0
-        table = digests(derive(f"key-part/{blocking.name}/{part.label}"), texts)
+        label = "any" if blocking.unordered else part.label
+        table = digests(derive(f"key-part/{blocking.name}/{label}"), texts)
         parts.append(table[codes] if len(texts) else np.zeros((len(codes), 2), dtype=np.uint64))
+    if blocking.unordered:
+        parts = _sorted_parts(parts)
     return BulkCmac(derive(f"block/{blocking.name}")).tags(*parts), present
+
+
+def _sorted_parts(parts: list[Blocks]) -> list[Blocks]:
+    """Put each record's part digests into ascending order, so that their places do not matter."""
+    stacked = np.stack(parts)
+    order = np.lexsort((stacked[:, :, 1], stacked[:, :, 0]), axis=0)
+    return list(np.take_along_axis(stacked, order[:, :, None], axis=0))
 
 
 def _within_cap(blocks: Blocks, present: NDArray[np.bool_], cap: int) -> tuple[NDArray[np.bool_], int]:

@@ -78,6 +78,15 @@ def words(value: str) -> list[str]:
     return _NOT_WORD.sub(" ", ascii_upper(value).replace("'", "").replace("`", "")).split()
 
 
+#: What people write for someone whose name they do not give: never part of a real given name standing alone.
+_RELATION_WORDS = frozenset(
+    """MOTHER FATHER MOM DAD DAUGHTER SON SISTER BROTHER WIFE HUSBAND SPOUSE GRANDMOTHER GRANDFATHER GRANDMA GRANDPA
+    GRANDSON GRANDDAUGHTER CHILD KID TWIN TRIPLET OLDEST MIDDLE YOUNGEST ELDEST ADULT PERSON RESPONDENT RESIDENT
+    OCCUPANT ROOMMATE BOYFRIEND GIRLFRIEND FRIEND LADY MALE FEMALE HIJO HIJA MADRE PADRE ESPOSO ESPOSA HERMANO HERMANA NINO
+    NINA MINOR NEWBORN HOUSEHOLD HOH SELF""".split()
+)
+
+
 def _is_placeholder(parts: list[str]) -> bool:
     return "".join(parts) in PLACEHOLDER_WORDS or all(part in PLACEHOLDER_WORDS for part in parts)
 
@@ -85,7 +94,9 @@ def _is_placeholder(parts: list[str]) -> bool:
 def given_name(value: str) -> str:
     """Drop titles; words are separated by a blank."""
     parts = [part for part in words(value) if part not in _TITLES]
-    return "" if _is_placeholder(parts) else " ".join(parts)
+    if _is_placeholder(parts) or all(part in _RELATION_WORDS for part in parts):
+        return ""
+    return " ".join(parts)
 
 
 def surname(value: str) -> str:

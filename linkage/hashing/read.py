@@ -16,12 +16,14 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from linkage.errors import InputError
 
 _SAMPLE_BYTES = 1 << 20
 _DELIMITERS = ",;\t|"
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def _encoding(sample: bytes) -> str:
         # The sample may end inside a character; anything earlier is not UTF-8.
         if error.start < len(sample) - 4:
             return "cp1252"
-    return "utf-8-sig"
+    return "utf8"
 
 
 def _read_csv(path: Path) -> Extract:
@@ -72,7 +74,7 @@ def _read_csv(path: Path) -> Extract:
             f"{path}: the file holds NUL bytes, so it is not a text table",
             advice="export it as CSV or Parquet",
         )
-    header = sample.decode(encoding, errors="replace").splitlines()[0]
+    header = sample.decode(encoding, errors="replace").removeprefix("\ufeff").splitlines()[0]
     delimiter = max(_DELIMITERS, key=header.count)
     names = next(csv.reader([header], delimiter=delimiter))
     repeated = sorted(name for name, times in Counter(name.strip() for name in names).items() if times > 1)
@@ -80,19 +82,40 @@ def _read_csv(path: Path) -> Extract:
         raise InputError(
             f"{path}: two columns have the same header", [repr(name) for name in repeated], "rename one of them"
         )
+    ragged: list[str] = []
+
+    def skip(row: pacsv.InvalidRow) -> str:
+        ragged.append(f"row {row.number - 1}: {row.actual_columns} values, expected {row.expected_columns}")
+        return "skip"
+
     try:
-        frame = pd.read_csv(
-            path, sep=delimiter, dtype=str, keep_default_na=False, encoding=encoding, encoding_errors="strict"
+        table = pacsv.read_csv(
+            path,
+            # One thread, so that a row knows its number.
+            read_options=pacsv.ReadOptions(use_threads=False, encoding=encoding),
+            parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
         )
-    except pd.errors.ParserError as error:
-        where = str(error).removeprefix("Error tokenizing data. C error: ").strip()
-        raise InputError(f"{path}: the rows do not fit the header", [where], "export the file again") from error
+    except pa.ArrowInvalid as error:
+        raise InputError(
+            f"{path}: the file cannot be read as a table in {encoding}",
+            advice="export it again as CSV in UTF-8, or as Parquet",
+        ) from error
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}: byte {error.start} is not {encoding} although the file begins so",
             advice="export the file again as UTF-8",
         ) from error
-    shown = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}[encoding]
+    if ragged:
+        raise InputError(
+            f"{path}: {len(ragged)} rows do not fit the header",
+            ragged[:_SHOWN],
+            "a value with a delimiter or a line end in it must stand in quotes; export the file again",
+        )
+    frame = table.to_pandas()
+    shown = {"utf8": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}[encoding]
     return Extract(_checked(frame, path), f"CSV, {shown}, separated by {delimiter!r}")
 
 

@@ -141,10 +141,11 @@ class KeyPart(_Frozen):
 
 
 class Pass(_Frozen):
-    """A composite blocking key."""
+    """A composite blocking key; the parts of an ``unordered`` one may change places, as swapped names do."""
 
     name: _Name
     key: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
+    unordered: bool = False
 
     @property
     def parts(self) -> tuple[KeyPart, ...]:
