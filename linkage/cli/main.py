@@ -1,36 +1,60 @@
-"""The command line: one group, its commands listed by who uses them."""
+"""The command line: one group, its commands listed by who uses them and loaded when they are called."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
 
-from linkage.cli.hub import hub
-from linkage.cli.keys import keys, secret
-from linkage.cli.simulate import simulate
-from linkage.cli.steward import hash_command, seal_command
-from linkage.cli.try_files import try_files
 from linkage.errors import LinkageError
 
-_SECTIONS = (
-    ("Try it", ("demo", "try", "simulate")),
-    ("Agency data steward", ("keys", "secret", "hash", "seal")),
-    ("Hub operator", ("hub", "ledger")),
-    ("Researcher", ("open", "tabulate", "audit")),
-    ("Counsel and oversight", ("agreement",)),
-)
+#: Section, then command: where it is, and the line that the overview shows of it.
+COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+    "Try it": {
+        "demo": ("demo:demo", "Simulate a consortium and play steward, hub and researcher."),
+        "try": ("try_files:try_files", "Link files of your own on this machine; with one file, find its duplicates."),
+        "simulate": ("simulate:simulate", "Write a fictional consortium, the truth apart."),
+    },
+    "Agency data steward": {
+        "keys": ("keys:keys", "Make and show key files."),
+        "secret": ("keys:secret", "Make the secret that the agencies share and the hub never holds."),
+        "hash": ("steward:hash_command", "Hash an extract's identifiers and seal them for the hub."),
+        "seal": ("steward:seal_command", "Seal payload (grades, attendance, wages) for the release room."),
+    },
+    "Hub operator": {
+        "hub": ("hub:hub", "Receive, match, resolve, release."),
+        "ledger": ("ledger:ledger", "Verify and show the record of what was done and disclosed."),
+    },
+    "Researcher": {
+        "open": ("researcher:open_command", "Verify and unpack a release."),
+        "tabulate": ("disclosure:tabulate", "Make a table that gives no small cell back."),
+        "audit": ("disclosure:audit", "Attack a published table as an outsider would."),
+    },
+    "Counsel and oversight": {
+        "agreement": ("agreement:agreement", "Check, render, sign, verify and explain agreements."),
+    },
+}
+_PLACES = {name: place for section in COMMANDS.values() for name, (place, _) in section.items()}
 
 
 class _Sectioned(click.Group):
     """Lists commands under the role that uses them, and turns our errors into messages and exit code 1."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_PLACES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _PLACES:
+            return None
+        module, _, attribute = _PLACES[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"linkage.cli.{module}"), attribute)
+        return command
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, names in _SECTIONS:
-            rows = [(n, c.get_short_help_str(80)) for n in names if (c := self.get_command(ctx, n)) and not c.hidden]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+        for title, section in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, line) for name, (_, line) in section.items()], col_max=12)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
         try:
@@ -50,8 +74,3 @@ def main() -> None:
 
     Start with `linkage demo`, or `linkage try A.csv B.csv` on files of your own.
     """
-
-
-for _command in (try_files, simulate, keys, secret, hash_command, seal_command, hub):
-    main.add_command(_command)
-
