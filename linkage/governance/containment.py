@@ -1,8 +1,8 @@
 """Whether a lower tier lies inside the agreement above it.
 
 Rules: a child never allows what its parent does not. Parties, datasets, elements, uses, years, identifiers and
-recipients are a subset; the term is inside the parent's; thresholds are no lower; destruction is no later;
-what the parent never joins is never joined.
+recipients are a subset, and so are outputs where the parent lists any; the term is inside the parent's; every
+threshold is as strict; destruction is no later; what the parent prohibits or never joins, the child does too.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from linkage.governance.datasets import Dataset, Use
+from linkage.governance.outputs import Crosswalk, Output, Table
 from linkage.spec.strict_yaml import Path
 
 if TYPE_CHECKING:
     from linkage.governance.model import Agreement
 
 Problem = tuple[Path, str]
+
+ABOVE: Final = "the parent"
+"""How every problem words the agreement above."""
 
 _TIER_ORDER: Final = ("emou", "dsa", "dul")
 #: A use may only become narrower on the way down; link_only and output uses exclude each other.
@@ -29,13 +33,25 @@ _NARROWER: Final[dict[Use, tuple[Use, ...]]] = {
 
 
 def outside_parent(child: Agreement, parent: Agreement) -> list[Problem]:
-    """Return where ``child`` goes beyond ``parent``."""
-    return [*_frame(child, parent), *_data(child, parent), *_rules(child, parent)]
+    """Return why ``child`` does not lie inside ``parent``."""
+    problems: list[Problem] = []
+    if _TIER_ORDER.index(child.tier) <= _TIER_ORDER.index(parent.tier):
+        problems.append((("tier",), f"a {child.tier} cannot lie inside a {parent.tier}"))
+    return problems + beyond(child, parent)
+
+
+def beyond(child: Agreement, parent: Agreement) -> list[Problem]:
+    """Return where ``child`` allows what ``parent`` does not, whatever their tiers."""
+    return [
+        *_frame(child, parent),
+        *_data(child, parent),
+        *_outputs(child, parent),
+        *_thresholds(child, parent),
+        *_protection(child, parent),
+    ]
 
 
 def _frame(child: Agreement, parent: Agreement) -> Iterator[Problem]:
-    if _TIER_ORDER.index(child.tier) <= _TIER_ORDER.index(parent.tier):
-        yield ("tier",), f"a {child.tier} cannot lie inside a {parent.tier}"
     for number, party in enumerate(child.parties):
         above = parent.party(party.id)
         if above is None and party.role != "recipient":
@@ -90,23 +106,66 @@ def _dataset(place: Path, dataset: Dataset, above: Dataset) -> Iterator[Problem]
             yield (*place, "population"), f"does not keep to the parent's condition on {condition.column}"
 
 
-def _rules(child: Agreement, parent: Agreement) -> Iterator[Problem]:
+def _outputs(child: Agreement, parent: Agreement) -> Iterator[Problem]:
+    """Hold the child's outputs inside the parent's, where the parent lists any."""
+    for number, output in enumerate(child.outputs if parent.outputs else ()):
+        if not any(_output_inside(output, above) for above in parent.outputs):
+            yield ("outputs", number), f"no {output.kind} of the parent holds all of it for these recipients"
+
+
+def _output_inside(output: Output, above: Output) -> bool:
+    if output.kind != above.kind or not set(output.recipients) <= set(above.recipients):
+        return False
+    if isinstance(output, Table) and isinstance(above, Table) and not set(output.dimensions) <= set(above.dimensions):
+        return False
+    if isinstance(output, Crosswalk) and isinstance(above, Crosswalk):
+        return set(output.providers) == set(above.providers)
+    return set(output.elements) <= set(above.elements)
+
+
+def _thresholds(child: Agreement, parent: Agreement) -> Iterator[Problem]:
+    section = "disclosure_control"
     for dataset in child.data:
         mine = child.disclosure_rules(frozenset({dataset.key}))
         theirs = parent.disclosure_rules(frozenset({dataset.key}))
-        if mine.person_threshold < theirs.person_threshold:
-            yield ("disclosure_control", "person_threshold"), f"is below the parent's {theirs.person_threshold}"
-        if theirs.employer_threshold is not None and (mine.employer_threshold or 0) < theirs.employer_threshold:
-            yield ("disclosure_control", "employer_threshold"), f"is below the parent's {theirs.employer_threshold}"
-        if theirs.p_percent is not None and (mine.p_percent or 0) < theirs.p_percent:
-            yield ("disclosure_control", "p_percent"), f"is below the parent's {theirs.p_percent}"
+        for field in ("person_threshold", "employer_threshold", "p_percent"):
+            least = getattr(theirs, field)
+            if least is not None and (getattr(mine, field) or 0) < least:
+                yield (section, field), f"is below the parent's {least} for {dataset.key}"
         if not set(theirs.dominance) <= set(mine.dominance):
-            yield ("disclosure_control", "dominance"), "leaves out a rule of the parent"
+            yield (section, "dominance"), f"leaves out a rule of the parent for {dataset.key}"
         if theirs.zero_policy == "suppress" and mine.zero_policy == "publish":
-            yield ("disclosure_control", "zero_policy"), "publishes zeros that the parent suppresses"
+            yield (section, "zero_policy"), f"publishes zeros that the parent suppresses for {dataset.key}"
+    mine, theirs = child.disclosure_control, parent.disclosure_control
+    if theirs.extreme_rates == "suppress" and mine.extreme_rates == "publish":
+        yield (section, "extreme_rates"), "publishes 0 % and 100 %, which the parent suppresses"
+    if theirs.rate_bands and not mine.rate_bands:
+        yield (section, "rate_bands"), "publishes percentages without the parent's bands"
+    if theirs.microdata is not None and mine.microdata is not None:
+        lost = set(theirs.microdata.quasi_identifiers) - set(mine.microdata.quasi_identifiers)
+        if mine.microdata.k < theirs.microdata.k:
+            yield (section, "microdata", "k"), f"is below the parent's {theirs.microdata.k}"
+        if lost:
+            yield (section, "microdata", "quasi_identifiers"), f"leaves out {', '.join(sorted(lost))}"
+
+
+def _protection(child: Agreement, parent: Agreement) -> Iterator[Problem]:
     if child.retention.destroy_by > parent.retention.destroy_by:
         yield ("retention", "destroy_by"), f"is after the parent's ({parent.retention.destroy_by})"
-    kept = {frozenset(group) for group in child.linkage.never_joined}
     for group in parent.linkage.never_joined:
-        if not any(frozenset(group) <= mine for mine in kept):
+        if not any(set(group) <= set(mine) for mine in child.linkage.never_joined):
             yield ("linkage", "never_joined"), f"leaves out the parent's group {', '.join(group)}"
+    for use in parent.purpose.prohibited_uses:
+        if use not in child.purpose.prohibited_uses:
+            yield ("purpose", "prohibited_uses"), f"leaves out the parent's: {use}"
+    for name in child.redisclosure.allowed_to:
+        if name not in parent.redisclosure.allowed_to:
+            yield ("redisclosure", "allowed_to"), f"`{name}` is not named in the parent"
+    if child.review.provider_review_days < parent.review.provider_review_days:
+        days = parent.review.provider_review_days
+        yield ("review", "provider_review_days"), f"is less than the parent's {days}"
+    for reviewer in parent.review.reviewers:
+        if reviewer not in child.review.reviewers:
+            yield ("review", "reviewers"), f"leaves out the parent's reviewer {reviewer}"
+    if parent.linkage.release_ids == "random_per_release" != child.linkage.release_ids:
+        yield ("linkage", "release_ids"), "keeps IDs from release to release, which the parent does not"

@@ -70,13 +70,13 @@ def decide(agreement: StandingAgreement, request: Request, today: date) -> Decis
 
 def refusals(agreement: StandingAgreement, request: Request, today: date) -> list[Decision]:
     """Return every clause that refuses a request; none when it is allowed."""
-    found = (*_standing(agreement, today), *_specific(agreement, request, today))
+    found = (*standing_refusals(agreement, today), *_specific(agreement, request, today))
     return [Decision(request, False, clause, reason) for clause, reason in found]
 
 
 def require(agreement: StandingAgreement, requests: Iterable[Request], today: date) -> None:
     """Raise Refused, naming every clause that refuses any of ``requests``."""
-    problems = [f"{clause}: {reason}" for clause, reason in _standing(agreement, today)]
+    problems = [f"{clause}: {reason}" for clause, reason in standing_refusals(agreement, today)]
     for request in requests:
         for clause, reason in _specific(agreement, request, today):
             problems.append(str(Decision(request, False, clause, reason)))
@@ -88,8 +88,8 @@ def require(agreement: StandingAgreement, requests: Iterable[Request], today: da
         )
 
 
-def _standing(agreement: StandingAgreement, today: date) -> Iterator[Finding]:
-    """Refuse whatever is asked while the agreement itself does not stand."""
+def standing_refusals(agreement: StandingAgreement, today: date) -> Iterator[Finding]:
+    """Yield each clause that refuses whatever is asked, because the agreement itself does not stand."""
     terms, term = agreement.terms, agreement.terms.term
     if terms.status != "active":
         yield agreement.cite("status"), f"the agreement is {terms.status}, not active"
@@ -104,7 +104,7 @@ def _standing(agreement: StandingAgreement, today: date) -> Iterator[Finding]:
         if isinstance(statement, Termination) and statement.date <= today:
             yield agreement.cite("term"), f"terminated by {statement.party} on {statement.date}"
     if agreement.parent is not None:
-        for clause, reason in _standing(agreement.parent, today):
+        for clause, reason in standing_refusals(agreement.parent, today):
             yield agreement.cite("parent"), f"its parent does not stand ({clause}): {reason}"
 
 

@@ -97,7 +97,7 @@ def _cited(value: Value | object, path: Path) -> str:
     named: list[str | int] = []
     for part in path:
         value = _inside(value, part)
-        label = _label(value) if isinstance(part, int) else None
+        label = label_of(value) if isinstance(part, int) else None
         if label is None:
             named.append(part)
         else:
@@ -113,7 +113,8 @@ def _inside(value: object, part: str | int) -> object:
     return None
 
 
-def _label(item: object) -> str | None:
+def label_of(item: object) -> str | None:
+    """Return the name by which people know an item of a list, if it has one."""
     if not isinstance(item, dict):
         return None
     if "provider" in item and "dataset" in item:

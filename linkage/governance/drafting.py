@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -23,43 +23,49 @@ from linkage.governance.base import PENDING
 from linkage.spec.strict_yaml import Document, Path, Value, load_yaml, path_text
 
 _ROOMS: Final = ("matcher", "registrar", "release")
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+/=:@-]*")
+_PLAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._+/=@-]|:(?=\S))*(?<! )")
 
 
 @dataclass(frozen=True)
 class Particulars:
-    """What a template waits for. ``keys`` are by party ID, and ``HUB.ROOM`` for the hub's rooms."""
+    """What a template waits for. ``keys`` are by party ID, and ``HUB.ROOM`` for the hub's rooms.
 
-    keys: Mapping[str, PublicKeys]
-    spec_sha256: str
+    Without keys or the spec's hash the result stays a draft. ``others`` are further fields to set, by path.
+    """
+
+    keys: Mapping[str, PublicKeys] | None
+    spec_sha256: str | None
     effective: date
     expires: date
     destroy_by: date
     agreement_id: str | None = None
     trained_on: date | None = None
+    others: Mapping[Path, str] = field(default_factory=dict)
 
 
 def fill_template(text: str, source: str, particulars: Particulars) -> str:
-    """Return the template's text as an active agreement, ready to sign."""
+    """Return the template's text as an active agreement ready to sign, or as a draft if something is still to come."""
     document = load_yaml(text, source, AgreementError)
     values: dict[Path, str] = {
-        ("status",): "active",
-        ("linkage", "spec_sha256"): particulars.spec_sha256,
         ("term", "effective"): particulars.effective.isoformat(),
         ("term", "expires"): particulars.expires.isoformat(),
         ("retention", "destroy_by"): particulars.destroy_by.isoformat(),
+        **particulars.others,
     }
     if particulars.agreement_id is not None:
-        values[("id",)] = particulars.agreement_id
+        values["id",] = particulars.agreement_id
     if ("irb", "expires") in document.lines:
-        values[("irb", "expires")] = particulars.expires.isoformat()
+        values["irb", "expires"] = particulars.expires.isoformat()
     if particulars.trained_on is not None:
-        values |= {
-            path: particulars.trained_on.isoformat()
-            for path in document.lines
-            if path[-1] in ("trained_on", "acknowledged_on")
-        }
-    return set_values(text, source, values | _key_values(document, particulars.keys))
+        dates = (path for path in document.lines if path[-1] in ("trained_on", "acknowledged_on"))
+        values |= dict.fromkeys(dates, particulars.trained_on.isoformat())
+    if particulars.spec_sha256 is not None:
+        values["linkage", "spec_sha256"] = particulars.spec_sha256
+    if particulars.keys is not None:
+        values |= _key_values(document, particulars.keys)
+    if particulars.keys is not None and particulars.spec_sha256 is not None:
+        values["status",] = "active"
+    return set_values(text, source, values)
 
 
 def set_values(text: str, source: str, values: Mapping[Path, str]) -> str:
@@ -124,7 +130,16 @@ def _pending_keys(data: Mapping[str, Value]) -> list[tuple[Path, tuple[str, ...]
 
 
 def _with_scalar(line: str, key: str, value: str) -> str:
-    written = value if _PLAIN.fullmatch(value) and ": " not in value else "'" + value.replace("'", "''") + "'"
-    scalar = r"""("[^"]*"|'[^']*'|[^\s,{}#][^,{}#]*?)"""
-    field = rf"(?P<key>(?<![\w-]){re.escape(key)}:[ ]+){scalar}(?=\s*(,|}}|[ ]#|$))"
-    return re.sub(field, lambda found: found["key"] + written, line, count=1)
+    written = value if _is_plain_text(value) else "'" + value.replace("'", "''") + "'"
+    found = re.search(rf"(?<![\w-]){re.escape(key)}:[ ]+", line)
+    if found is None:
+        return line
+    head, rest = line[: found.end()], line[found.end() :]
+    in_flow = sum(head.count(mark) for mark in "{[") > sum(head.count(mark) for mark in "}]")
+    plain = r"[^\s,{}#][^,{}#]*?(?=\s*(,|}|[ ]#|$))" if in_flow else r"[^\s#].*?(?=\s*([ ]#|$))"
+    return head + re.sub(rf"""^("[^"]*"|'[^']*'|{plain})""", lambda _: written, rest, count=1)
+
+
+def _is_plain_text(value: str) -> bool:
+    """Tell whether YAML reads ``value`` as this very text without quotes, in any style of line."""
+    return bool(_PLAIN.fullmatch(value)) and load_yaml(f"v: {value}", "value").data == {"v": value}

@@ -1,0 +1,134 @@
+"""``linkage agreement new``: from a ready template to an agreement of one's own."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+
+from linkage.cli.common import Folder, NewFile, refuse_existing, today
+from linkage.errors import AgreementError
+from linkage.exchange.files import write_atomically
+from linkage.governance.document import AgreementDocument, parse_agreement, read_agreement
+from linkage.governance.drafting import Particulars, fill_template, keys_in
+from linkage.governance.schema import SCHEMA_NAME, agreement_schema
+from linkage.resources import shipped
+from linkage.spec.load import load_spec
+from linkage.spec.strict_yaml import Path as FieldPath
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+def _templates() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(shipped("agreements").glob("*.yaml"))}
+
+
+def _listed(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        for name, path in _templates().items():
+            click.echo(f"{name:32} {read_agreement(path).terms.title}")
+        ctx.exit()
+
+
+@click.command()
+@click.argument("out", type=NewFile)
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_listed, help="List the templates.")
+@click.option("--template", metavar="NAME", help="The ready agreement to start from.")
+@click.option("--id", "agreement_id", metavar="ID", help="The agreement's ID: lower-case letters, digits, hyphens.")
+@click.option("--effective", type=_DAY, metavar="DATE", help="First day.  [default: today]")
+@click.option("--expires", type=_DAY, metavar="DATE", help="Last day.  [default: as long as the template]")
+@click.option("--destroy-by", type=_DAY, metavar="DATE", help="Day by which data are destroyed.")
+@click.option("--trained-on", type=_DAY, metavar="DATE", help="Day on which the named users were trained.")
+@click.option("--parties-from", type=Folder, metavar="FOLDER", help="Folder with every party's NAME.pub.")
+@click.option("--spec", metavar="SPEC", help="The linkage spec: a file or a ready one.  [default: the template's]")
+@click.option("--ask/--no-ask", default=None, help="Ask for what is not given.  [default: on a terminal]")
+def new(
+    out: Path,
+    template: str | None,
+    agreement_id: str | None,
+    effective: date | None,
+    expires: date | None,
+    destroy_by: date | None,
+    trained_on: date | None,
+    parties_from: Path | None,
+    spec: str | None,
+    ask: bool | None,
+) -> None:
+    """Write an agreement to OUT from a ready template, asking for what differs.
+
+    With --parties-from it is ready to sign; without, it is a draft in which keys are pending. Comments stay.
+    """
+    refuse_existing(out)
+    asking = sys.stdin.isatty() if ask is None else ask
+    draft = _template(template, asking)
+    terms = draft.terms
+    chosen_id = agreement_id or (_ask("ID of the agreement", terms.id) if asking else terms.id)
+    first = _day(effective) or (_ask_day("first day", today()) if asking else today())
+    length, keeping = terms.term.expires - terms.term.effective, terms.retention.destroy_by - terms.term.expires
+    last = _day(expires) or (_ask_day("last day", first + length) if asking else first + length)
+    gone = _day(destroy_by) or (_ask_day("data destroyed by", last + keeping) if asking else last + keeping)
+    folder = parties_from
+    if folder is None and asking:
+        answer = _ask("folder with the parties' NAME.pub files (empty: later)", "")
+        folder = Path(answer) if answer else None
+    filled = fill_template(
+        draft.text,
+        draft.yaml.source,
+        Particulars(
+            keys=keys_in(folder) if folder is not None else None,
+            spec_sha256=load_spec(spec or terms.linkage.spec).sha256,
+            effective=first,
+            expires=last,
+            destroy_by=gone,
+            agreement_id=chosen_id,
+            trained_on=_day(trained_on),
+            others=(_asked(draft) if asking else {}) | ({("linkage", "spec"): spec} if spec is not None else {}),
+        ),
+    ).encode()
+    written = parse_agreement(filled, str(out)).terms
+    write_atomically(out, filled, mode=0o644)
+    schema = out.with_name(SCHEMA_NAME)
+    if not schema.exists():
+        write_atomically(schema, agreement_schema().encode(), mode=0o644)
+    click.echo(f"agreement: {out}  ({written.status})")
+    click.echo(f"Next: edit it, then linkage agreement check {out}, render {out}, sign {out}")
+
+
+def _template(name: str | None, asking: bool) -> AgreementDocument:
+    ready = _templates()
+    if name is None and asking:
+        for each, path in ready.items():
+            click.echo(f"  {each:32} {read_agreement(path).terms.title}", err=True)
+        name = click.prompt("start from", type=click.Choice(list(ready)), show_choices=False, err=True)
+    if name not in ready:
+        raise AgreementError(
+            f"There is no template {name}." if name else "No template was named.",
+            advice=f"Give --template one of: {', '.join(ready)}.",
+        )
+    return read_agreement(ready[name])
+
+
+def _asked(draft: AgreementDocument) -> dict[FieldPath, str]:
+    """Ask for the title, and for each party's name and signatory; keep only what differs from the template."""
+    answers: dict[FieldPath, str] = {("title",): _ask("title", draft.terms.title)}
+    for number, party in enumerate(draft.terms.parties):
+        place: FieldPath = ("parties", number)
+        answers[*place, "legal_name"] = _ask(f"legal name of {party.id} ({party.role})", party.legal_name)
+        answers[*place, "signatory", "name"] = _ask("  who signs for it", party.signatory.name)
+        answers[*place, "signatory", "title"] = _ask("  title of the signatory", party.signatory.title)
+    return answers
+
+
+def _ask(question: str, default: str) -> str:
+    return str(click.prompt(question, default=default, err=True))
+
+
+def _ask_day(question: str, default: date) -> date:
+    return _day(click.prompt(question, default=default.isoformat(), type=_DAY, err=True)) or default
+
+
+def _day(value: date | None) -> date | None:
+    """Return the date of click's datetime."""
+    return date(value.year, value.month, value.day) if value is not None else None
