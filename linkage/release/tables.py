@@ -1,0 +1,290 @@
+"""A table of an agreement, made, protected and certified; or not released.
+
+Rules:
+
+- Every number that is published, or can be worked out from what is, goes through
+  :func:`linkage.disclosure.protect` in one system with what earlier releases printed: counts, both sides of a rate
+  (those counted, those not, and all), and the sum behind a mean.
+- The rules are the strictest of every dataset that contributes. Where they count employers, each wage cell does.
+- A rate shows only where the persons it counts, those it does not and their total could all be shown; a mean or a
+  median only where its sum and its persons could. A median is somebody's wage: medians and means keep three figures.
+- If the audit does not pass there is no table (DisclosureError). Nothing here can publish a cell that is hidden there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from linkage import disclosure
+from linkage.disclosure.rules import TOTAL
+from linkage.disclosure.tables import COUNT
+from linkage.errors import InputError
+from linkage.governance.datasets import ValueType
+from linkage.governance.thresholds import DisclosureControl
+from linkage.release.columns import Column
+from linkage.release.permission import PermittedRelease
+from linkage.release.rates import banded
+from linkage.release.units import NO, YES, MeasurePlan, Units, gather_units
+from linkage.release.workspace import Source, Workspace
+
+FIGURES = 3
+_MEANINGS = {
+    "count": "Number of persons.",
+    "rate": "Share of the persons in the cell of whom it is on record; not linked counts as not on record.",
+    "sum": "Sum over persons.",
+    "mean": "Mean over the persons who have it, each person's amounts added up.",
+    "median": "Median over the persons who have it, each person's amounts added up.",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ProtectedTable:
+    """A table that may leave.
+
+    ``record`` is what the hub keeps, so that later releases can be checked against this one; it and ``explanation``
+    are the hub's own and never leave.
+    """
+
+    name: str
+    title: str
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+    legend: str
+    certificate: disclosure.DisclosureCertificate
+    record: disclosure.ReleaseRecord
+    explanation: tuple[tuple[str, pd.DataFrame], ...]
+
+
+def make_table(
+    permitted: PermittedRelease,
+    payloads: Mapping[str, Source],
+    crosswalk: Source,
+    workspace: Workspace,
+    release: str,
+    history: Sequence[disclosure.ReleaseRecord] = (),
+    cohort: Sequence[str] = (),
+) -> ProtectedTable:
+    """Make one table output and protect it, together with ``history``; raises DisclosureError if that cannot be.
+
+    ``release`` names it in certificates and in later refusals. ``cohort`` are the datasets whose persons are
+    counted; without one, those of the dimensions.
+    """
+    with workspace.connect() as connection:
+        units = gather_units(connection, permitted, payloads, crosswalk, cohort)
+    if not len(units.persons):
+        raise InputError(f"No person falls in the table {permitted.output_id}.")
+    result = disclosure.protect(
+        list(_tables(units)), disclosure_rules(permitted.rules, _has_rate(units)), history, release
+    )
+    shown = pd.concat([_published(units, period, result, permitted.rules) for period in _periods(units)])
+    return ProtectedTable(
+        permitted.output_id,
+        permitted.output.title,
+        shown.reset_index(drop=True),
+        _columns(units, shown),
+        result.legend,
+        result.certificate,
+        result.record,
+        result.explanation,
+    )
+
+
+def disclosure_rules(control: DisclosureControl, rates: bool) -> disclosure.DisclosureRules:
+    """Translate an agreement's rules; where it asks for more than one dominance rule, one at least as strict."""
+    dominance = [rule for rule in control.dominance if rule.share < 1]
+    sensitive = control.zero_policy == "suppress" or (rates and control.extreme_rates == "suppress")
+    return disclosure.DisclosureRules(
+        person_threshold=control.person_threshold,
+        employer_threshold=control.employer_threshold or 0,
+        dominance=disclosure.Dominance(
+            n=max(rule.largest for rule in dominance), k=100 * min(rule.share for rule in dominance)
+        )
+        if dominance
+        else None,
+        p_percent=control.p_percent,
+        zero_policy="sensitive" if sensitive else "publish",
+        symbol=control.symbol,
+    )
+
+
+def _columns(units: Units, shown: pd.DataFrame) -> tuple[Column, ...]:
+    """Describe the columns of the published table, in its order."""
+    described = {
+        dimension.header: Column(
+            dimension.header,
+            "code",
+            f"{dimension.element.name} of {dimension.dataset.key}; {TOTAL} is the margin.",
+            dimension.element.ceds,
+            sources=(f"{dimension.dataset.key}.{dimension.element.name}",),
+        )
+        for dimension in units.dimensions
+    }
+    for plan in units.measures:
+        measure = plan.measure
+        kind: ValueType = "integer" if measure.statistic == "count" else "number"
+        described[measure.name] = Column(
+            measure.name,
+            "text" if measure.statistic == "rate" else kind,
+            measure.definition or _MEANINGS[measure.statistic],
+            sources=measure.elements,
+        )
+    return tuple(described[str(header)] for header in shown.columns)
+
+
+def _has_rate(units: Units) -> bool:
+    return any(plan.measure.statistic == "rate" for plan in units.measures)
+
+
+def _periods(units: Units) -> list[str | None]:
+    return sorted(units.persons[units.period].unique()) if units.period is not None else [None]
+
+
+def _tables(units: Units) -> Iterator[disclosure.Table]:
+    """Yield everything that the published numbers are made of, as tables to be protected."""
+    for period in _periods(units):
+        for plan in units.measures:
+            yield _persons_table(units, plan, period)
+            if plan.amount is not None:
+                yield _amounts_table(units, plan, period)
+
+
+def _persons_table(units: Units, plan: MeasurePlan, period: str | None) -> disclosure.Table:
+    by, margins = _cut(units)
+    where = _in_period(units, period)
+    if plan.measure.statistic == "rate":
+        by = [*by, plan.flag]
+    else:
+        where = where | {plan.flag: [YES]}
+    return disclosure.Table(
+        _persons_name(plan, period),
+        units.persons,
+        by,
+        margins=margins or plan.measure.statistic == "rate",
+        contributor=plan.contributor,
+        where=where,
+        population=_population(period),
+        id="id",
+    )
+
+
+def _amounts_table(units: Units, plan: MeasurePlan, period: str | None) -> disclosure.Table:
+    by, margins = _cut(units)
+    data = units.amounts[plan.measure.name].rename(columns={"amount": plan.measure.name})
+    named = plan.employer is not None and plan.amount is not None and plan.employer[0].key == plan.amount[0].key
+    return disclosure.Table(
+        _amounts_name(plan, period),
+        data.assign(id=data["id"] + "|" + data["employer"].fillna("").astype(str)),
+        by,
+        margins=margins,
+        value=plan.measure.name,
+        contributor="employer" if named else None,
+        where=_in_period(units, period),
+        population=_population(period),
+        id="id",
+    )
+
+
+def _cut(units: Units) -> tuple[list[str], bool]:
+    """Return the dimensions within a period, and whether their margins mean something."""
+    if units.headers:
+        return units.headers, True
+    return [str(units.period)], False
+
+
+def _in_period(units: Units, period: str | None) -> dict[str, list[str]]:
+    return {} if units.period is None or period is None else {units.period: [period]}
+
+
+def _population(period: str | None) -> str:
+    # Persons of two periods are the same persons, but no published number is a sum over both.
+    return "persons" if period is None else f"persons in {period}"
+
+
+def _persons_name(plan: MeasurePlan, period: str | None) -> str:
+    return " ".join(part for part in (plan.measure.name, "persons", period) if part)
+
+
+def _amounts_name(plan: MeasurePlan, period: str | None) -> str:
+    return " ".join(part for part in (plan.measure.name, "amounts", period) if part)
+
+
+def _published(
+    units: Units, period: str | None, result: disclosure.ProtectedRelease, control: DisclosureControl
+) -> pd.DataFrame:
+    """Return one row per cell of a period, with a column per measure."""
+    by, _ = _cut(units)
+    columns = [_measure(units, plan, period, result, control) for plan in units.measures]
+    shown = pd.concat(columns, axis=1).reset_index()
+    shown.columns = pd.Index([*by, *(plan.measure.name for plan in units.measures)])
+    if period is not None and units.period not in by:
+        shown.insert(0, str(units.period), period)
+    # Margins come after the cells that they sum.
+    order = [f"{column} margin" for column in by]
+    sorting = shown.assign(**{name: shown[column] == TOTAL for name, column in zip(order, by, strict=True)})
+    return shown.loc[sorting.sort_values([*order, *by]).index]
+
+
+def _measure(
+    units: Units, plan: MeasurePlan, period: str | None, result: disclosure.ProtectedRelease, control: DisclosureControl
+) -> pd.Series:
+    """Return what is published of a measure, by cell."""
+    by, _ = _cut(units)
+    persons = result[_persons_name(plan, period)]
+    symbol = control.symbol
+    if plan.measure.statistic == "rate":
+        return _rates(persons, by, plan.flag, control)
+    counts = persons.set_index(by)[COUNT]
+    if plan.amount is None:
+        return _rounded(counts, control)
+    sums = result[_amounts_name(plan, period)].set_index(by)[plan.measure.name].reindex(counts.index)
+    hidden = sums.eq(symbol) | counts.eq(symbol)
+    numbers = pd.to_numeric(sums.where(~hidden), errors="coerce")
+    if plan.measure.statistic == "mean":
+        numbers = numbers / pd.to_numeric(counts.where(~hidden), errors="coerce")
+    elif plan.measure.statistic == "median":
+        numbers = _medians(units.amounts[plan.measure.name], by, units, period).reindex(counts.index).where(~hidden)
+    if plan.measure.statistic == "sum":
+        return _rounded(numbers.astype(object).where(~hidden, symbol), control)
+    return numbers.map(_figures).astype(object).where(~hidden, symbol)
+
+
+def _rates(persons: pd.DataFrame, by: list[str], flag: str, control: DisclosureControl) -> pd.Series:
+    sides = persons.set_index([*by, flag])[COUNT].unstack(flag).reindex(columns=[YES, NO, TOTAL])
+    # A side that no person is on is a zero that may be published; one that is hidden has the symbol.
+    sides = sides.astype(object).where(sides.notna(), 0)
+    hidden = (sides == control.symbol).any(axis=1) | sides[TOTAL].eq(0)
+    share = sides[YES].where(~hidden, 0).astype(float) / sides[TOTAL].where(~hidden, 1).astype(float)
+    total = sides[TOTAL].where(~hidden, 0).astype(float)
+    shown = [
+        banded(rate, number) if control.rate_bands else f"{rate:.1%}" for rate, number in zip(share, total, strict=True)
+    ]
+    return pd.Series(shown, index=share.index, dtype=object).where(~hidden, control.symbol)
+
+
+def _medians(amounts: pd.DataFrame, by: list[str], units: Units, period: str | None) -> pd.Series:
+    """Return the median over persons for every cell and margin."""
+    inside = amounts if period is None else amounts[amounts[str(units.period)] == period]
+    people = inside.groupby([*by, "release_id"], as_index=False)["amount"].sum()
+    found = []
+    for chosen in np.ndindex(*(2,) * len(by)):
+        kept = [column for column, margin in zip(by, chosen, strict=True) if not margin]
+        cut = people.assign(**{column: TOTAL for column in by if column not in kept})
+        found.append(cut.groupby(by)["amount"].median())
+    medians: pd.Series = pd.concat(found)
+    return medians
+
+
+def _figures(value: float) -> float:
+    return float(f"{value:.{FIGURES}g}")
+
+
+def _rounded(values: pd.Series, control: DisclosureControl) -> pd.Series:
+    if not control.rounding_base:
+        return values
+    base = control.rounding_base
+    rounded: pd.Series = values.map(lambda value: value if value == control.symbol else round(value / base) * base)
+    return rounded

@@ -1,0 +1,311 @@
+"""Who falls in which cell of a table, and what each adds to it.
+
+Rules:
+
+- A table counts persons. A dimension is one value per person: a person of whom a dataset says several is counted
+  once, under ``(several)``; of whom it says nothing, under ``(missing)``, ``(no record)`` or ``(not linked)``,
+  which are three different things. No value is picked.
+- Where a dimension is the column by which its dataset is cut into years, the table counts persons within each period,
+  the other dimensions of that dataset are those of the period, and nothing is added up across periods: the same
+  persons are in several.
+- A measure's element is counted for a person when a record of its dataset has it (for a boolean: has it true).
+- Amounts of one person are added up: two jobs in a quarter are one income, and without a period all quarters are.
+- Employers contribute to wage cells too (20 CFR 603.4). Counting persons, each has one employer, so that a cell never
+  seems to have more employers than it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pandas as pd
+
+from linkage.errors import InputError
+from linkage.governance.datasets import Dataset, Element
+from linkage.governance.outputs import Measure, Table
+from linkage.release.coarsen import literal, name, output_form
+from linkage.release.people import NO_RECORDS, NOT_LINKED, link_column, linked_rows, open_sources, people_sql
+from linkage.release.permission import PermittedRelease
+from linkage.release.workspace import Source
+
+SEVERAL, MISSING, NO_RECORD, UNLINKED = "(several)", "(missing)", "(no record)", "(not linked)"
+YES, NO = "yes", "no"
+UNIT = "id"
+ALL_TIME = ""
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A column by which the table is cut."""
+
+    header: str
+    dataset: Dataset
+    element: Element
+
+    @property
+    def is_period(self) -> bool:
+        """Whether the dataset is cut into years by this element."""
+        return self.dataset.years is not None and self.dataset.years.column == self.element.name
+
+
+@dataclass(frozen=True)
+class MeasurePlan:
+    """A measure with what it draws on: conditions, an amount, and the employer who contributes."""
+
+    measure: Measure
+    conditions: tuple[tuple[Dataset, Element], ...]
+    amount: tuple[Dataset, Element] | None
+    employer: tuple[Dataset, Element] | None
+
+    @property
+    def flag(self) -> str:
+        """Column that says whether a person counts."""
+        return f"{self.measure.name}?"
+
+    @property
+    def contributor(self) -> str | None:
+        """Column that names the person's employer, where employers are counted."""
+        return f"{self.measure.name} employer" if self.employer is not None else None
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """The persons (in each period) of a table and the amounts they bring.
+
+    ``persons`` has a row per person and period with the dimensions, a yes or no per measure, and employers;
+    ``amounts`` holds by measure a row per person, period and employer.
+    """
+
+    dimensions: tuple[Dimension, ...]
+    measures: tuple[MeasurePlan, ...]
+    persons: pd.DataFrame
+    amounts: Mapping[str, pd.DataFrame]
+
+    @property
+    def headers(self) -> list[str]:
+        """The dimensions that cut within a period."""
+        return [dimension.header for dimension in self.dimensions if not dimension.is_period]
+
+    @property
+    def period(self) -> str | None:
+        """The dimension that is a period, if one is."""
+        return next((dimension.header for dimension in self.dimensions if dimension.is_period), None)
+
+
+def gather_units(
+    connection: duckdb.DuckDBPyConnection,
+    permitted: PermittedRelease,
+    payloads: Mapping[str, Source],
+    crosswalk: Source,
+    cohort: Sequence[str],
+) -> Units:
+    """Join what the table draws on into units. Raises InputError where the table is not one that can be made."""
+    output = permitted.output
+    if not isinstance(output, Table):
+        raise InputError(f"{output.id} is a {output.kind}, not a table.")
+    dimensions = _dimensions(permitted, output)
+    measures = _measures(permitted, output, dimensions)
+    base = cohort or tuple(dict.fromkeys(dimension.dataset.key for dimension in dimensions))
+    open_sources(connection, permitted.datasets, payloads, crosswalk, base)
+    for dataset in permitted.datasets:
+        columns = ", ".join(
+            f"{output_form(element).sql} AS {name(element.name)}"
+            for element in dataset.elements
+            if element.use != "link_only"
+        )
+        rows = linked_rows(dataset, columns)
+        connection.execute(
+            f"CREATE VIEW {name(dataset.key)} AS SELECT *, {_period_sql(dataset, dimensions)} AS _period FROM {rows}"
+        )
+    connection.execute(f"CREATE TABLE units AS {_units_sql(permitted, dimensions, measures)}")
+    persons = _frame(connection, "SELECT * FROM units ORDER BY ALL")
+    amounts = {
+        plan.measure.name: _frame(connection, _amounts_sql(plan, dimensions))
+        for plan in measures
+        if plan.amount is not None
+    }
+    return Units(dimensions, measures, persons, amounts)
+
+
+def _dimensions(permitted: PermittedRelease, output: Table) -> tuple[Dimension, ...]:
+    found = [permitted.resolve(reference) for reference in output.dimensions]
+    names = [element.name.casefold() for _, element in found]
+    dimensions = tuple(
+        Dimension(
+            element.name
+            if names.count(element.name.casefold()) == 1
+            else f"{dataset.provider}_{dataset.dataset}_{element.name}",
+            dataset,
+            element,
+        )
+        for dataset, element in found
+    )
+    periods = [dimension.header for dimension in dimensions if dimension.is_period]
+    if len(periods) > 1:
+        raise InputError(
+            f"{output.id} is cut by {len(periods)} periods ({', '.join(periods)}).",
+            advice="Name one of them among the dimensions.",
+        )
+    return dimensions
+
+
+def _measures(permitted: PermittedRelease, output: Table, dimensions: Sequence[Dimension]) -> tuple[MeasurePlan, ...]:
+    plans, problems = [], []
+    for measure in output.measures:
+        drawn = [permitted.resolve(reference) for reference in measure.elements]
+        numbers = [pair for pair in drawn if output_form(pair[1]).type in ("integer", "number")]
+        employers = [pair for pair in drawn if pair[1].class_ == "employer"]
+        amounts: list[tuple[Dataset, Element]] = []
+        if measure.statistic in ("sum", "mean", "median"):
+            amounts = [pair for pair in numbers if pair not in employers and not _cuts_years(*pair)]
+            if len(amounts) != 1:
+                problems.append(f"{measure.name}: a {measure.statistic} needs one number, found {len(amounts)}")
+        elif measure.statistic == "rate" and not drawn:
+            problems.append(f"{measure.name}: a rate needs an element that a person has or has not")
+        plans.append(
+            MeasurePlan(
+                measure,
+                tuple(pair for pair in drawn if pair not in employers and pair not in amounts),
+                amounts[0] if amounts else None,
+                _employer(permitted, [dataset for dataset, _ in drawn], dimensions),
+            )
+        )
+    if problems:
+        raise InputError(f"The table {output.id} cannot be made as the agreement lists it.", problems)
+    return tuple(plans)
+
+
+def _cuts_years(dataset: Dataset, element: Element) -> bool:
+    return dataset.years is not None and dataset.years.column == element.name
+
+
+def _employer(
+    permitted: PermittedRelease, drawn: Sequence[Dataset], dimensions: Sequence[Dimension]
+) -> tuple[Dataset, Element] | None:
+    """Return the employer element of the first dataset that the measure or a dimension is from, if one has any."""
+    if permitted.rules.employer_threshold is None:
+        return None
+    for dataset in (*drawn, *(dimension.dataset for dimension in dimensions)):
+        for element in dataset.elements:
+            if element.class_ == "employer":
+                return dataset, element
+    return None
+
+
+def _period_sql(dataset: Dataset, dimensions: Sequence[Dimension]) -> str:
+    for dimension in dimensions:
+        if dimension.is_period and dimension.dataset.key == dataset.key:
+            return f"coalesce(CAST({name(dimension.element.name)} AS VARCHAR), {literal(MISSING)})"
+    return literal(ALL_TIME)
+
+
+def _units_sql(permitted: PermittedRelease, dimensions: Sequence[Dimension], measures: Sequence[MeasurePlan]) -> str:
+    period = next((dimension for dimension in dimensions if dimension.is_period), None)
+    if period is None:
+        base = f"SELECT release_id, {literal(ALL_TIME)} AS _period FROM people"
+    else:
+        base = (
+            f"SELECT DISTINCT release_id, _period FROM {name(period.dataset.key)} SEMI JOIN people USING (release_id)"
+        )
+    joins = [f"LEFT JOIN ({people_sql(permitted.datasets)}) p ON p.release_id = u.release_id"]
+    columns = [f"({_unit_id_sql(permitted)}) AS {UNIT}", "u.release_id", "u._period"]
+    for number, dimension in enumerate(dimensions):
+        if dimension.is_period:
+            columns.append(f"u._period AS {name(dimension.header)}")
+            continue
+        joins.append(_join(f"d{number}", _settled_sql(dimension)))
+        state = f"p.{name(link_column(dimension.dataset))}"
+        columns.append(
+            f"CASE WHEN d{number}.value IS NOT NULL THEN d{number}.value"
+            f" WHEN {state} = {literal(NOT_LINKED)} THEN {literal(UNLINKED)}"
+            f" WHEN {state} = {literal(NO_RECORDS)} THEN {literal(NO_RECORD)}"
+            f" ELSE {literal(MISSING)} END AS {name(dimension.header)}"
+        )
+    for number, plan in enumerate(measures):
+        held = []
+        for place, (dataset, conditions) in enumerate(_by_dataset(plan).items()):
+            alias = f"m{number}_{place}"
+            joins.append(_join(alias, _holders_sql(dataset, conditions)))
+            held.append(f"{alias}.release_id IS NOT NULL")
+        counts = " AND ".join(held) or "TRUE"
+        columns.append(f"CASE WHEN {counts} THEN '{YES}' ELSE '{NO}' END AS {name(plan.flag)}")
+        if plan.employer is not None:
+            alias = f"e{number}"
+            source, element = plan.employer
+            employer = f"SELECT release_id, _period, min({name(element.name)}) AS employer FROM {name(source.key)}"
+            joins.append(_join(alias, f"{employer} GROUP BY release_id, _period"))
+            # Whoever does not count has no employer in the cell; each is a contributor of its own.
+            columns.append(
+                f"CASE WHEN {counts} THEN coalesce({alias}.employer, {literal(MISSING)}) ELSE 'not ' || u.release_id"
+                f" END AS {name(str(plan.contributor))}"
+            )
+    return f"SELECT {', '.join(columns)} FROM ({base}) u {' '.join(joins)}"
+
+
+def _unit_id_sql(permitted: PermittedRelease) -> str:
+    """Return SQL for what knows a person again in a later release: the first agency's token, never released."""
+    order = " ".join(
+        f"WHEN agency = {literal(provider)} THEN {number}"
+        for number, provider in enumerate(dict.fromkeys(dataset.provider for dataset in permitted.datasets))
+    )
+    return (
+        "SELECT arg_min(agency || ':' || person_token, (CASE " + order + " END, person_token))"
+        " FROM crosswalk c WHERE c.release_id = u.release_id"
+    )
+
+
+def _join(alias: str, query: str) -> str:
+    """Join per-person values; within the period where the dataset has the table's period, else over all time."""
+    return (
+        f"LEFT JOIN ({query}) {alias} ON {alias}.release_id = u.release_id"
+        f" AND {alias}._period IN (u._period, {literal(ALL_TIME)})"
+    )
+
+
+def _settled_sql(dimension: Dimension) -> str:
+    value = f"CAST({name(dimension.element.name)} AS VARCHAR)"
+    return (
+        f"SELECT release_id, _period, CASE WHEN min({value}) = max({value}) THEN min({value})"
+        f" WHEN min({value}) IS NOT NULL THEN {literal(SEVERAL)} END AS value"
+        f" FROM {name(dimension.dataset.key)} GROUP BY release_id, _period"
+    )
+
+
+def _by_dataset(plan: MeasurePlan) -> dict[str, list[str]]:
+    """Return, for each dataset that a measure draws on, the conditions under which a record counts."""
+    found: dict[str, list[str]] = {}
+    for dataset, element in plan.conditions:
+        has = f"{name(element.name)} IS TRUE" if element.type == "boolean" else f"{name(element.name)} IS NOT NULL"
+        found.setdefault(dataset.key, []).append(has)
+    if plan.amount is not None:
+        found.setdefault(plan.amount[0].key, []).append(f"{name(plan.amount[1].name)} IS NOT NULL")
+    return found
+
+
+def _holders_sql(key: str, conditions: Sequence[str]) -> str:
+    return f"SELECT DISTINCT release_id, _period FROM {name(key)} WHERE {' AND '.join(conditions)}"
+
+
+def _amounts_sql(plan: MeasurePlan, dimensions: Sequence[Dimension]) -> str:
+    """Return SQL for what each person (and employer) adds to the cells of an amount."""
+    assert plan.amount is not None, "asked only for amounts"
+    dataset, element = plan.amount
+    employer = "NULL"
+    if plan.employer is not None and plan.employer[0].key == dataset.key:
+        employer = f"coalesce(CAST({name(plan.employer[1].name)} AS VARCHAR), {literal(MISSING)})"
+    where = " AND ".join(_by_dataset(plan)[dataset.key])
+    headers = ", ".join(f"u.{name(dimension.header)}" for dimension in dimensions)
+    return (
+        f"SELECT {headers}, u.{UNIT}, u.release_id, a.employer, CAST(sum(a.amount) AS DOUBLE) AS amount"
+        f" FROM units u JOIN (SELECT release_id, _period, {employer} AS employer, {name(element.name)} AS amount"
+        f" FROM {name(dataset.key)} WHERE {where}) a"
+        f" ON a.release_id = u.release_id AND a._period IN (u._period, {literal(ALL_TIME)})"
+        f" WHERE u.{name(plan.flag)} = '{YES}' GROUP BY ALL ORDER BY ALL"
+    )
+
+
+def _frame(connection: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:
+    frame: pd.DataFrame = connection.sql(query).to_arrow_table().to_pandas()
+    return frame
