@@ -100,7 +100,7 @@ def build_system(
         start += matrix.shape[0]
     gap_rows, gaps = _difference_rows(atoms, rows)
     stacked = sparse.vstack([*rows, gap_rows], format="csr")
-    unique, first = _collapse(stacked)
+    unique, first = collapse(stacked)
     count = len(first)
     matrix = stacked[first]
     value = matrix @ atoms.amount
@@ -242,7 +242,7 @@ def _difference_rows(atoms: Atoms, rows: Sequence[sparse.csr_matrix]) -> tuple[s
     return sparse.vstack(parts, format="csr"), names
 
 
-def _collapse(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+def collapse(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     """Return the number of each row among the distinct rows of a 0/1 matrix, and the first row of each number."""
     weights = np.random.default_rng(20260101).integers(1, 2**63, size=(2, matrix.shape[1]), dtype=np.uint64)
     signature = np.zeros((2, matrix.shape[0]), dtype=np.uint64)

@@ -1,14 +1,15 @@
 """Complementary suppression: hide as little more as keeps every primary cell uncertain.
 
 The method is the linear-programming cycle heuristic (Kelly, Golden and Assad 1992; Robertson 1993; the family
-of Statistics Canada's G-Confid):
+of Statistics Canada's G-Confid), with three economies:
 
-1. Primary cells in descending order of need, upward and downward: find the cheapest move that brings the cell
-   as far as it must look able to go (see moves), and hide whatever printed cell it touches. A second program,
-   with prices divided by what the first one moved, gathers the move in fewer cells.
-2. A move is a *witness* for every other cell it changes; so is the same move backwards, shortened until no atom
-   goes below 0. Most primary cells are proven by a witness and cost no program.
-3. Clean-up: dearest first, print each complementary cell again if every primary cell can still be proven.
+1. What needs no complementary cell is settled first, by joint moves (see proofs) and their witnesses.
+2. For each primary cell left, in descending order of need, the cheapest move that brings it as far as it must
+   look able to go; whatever printed cell that move touches is hidden. The search is made in the neighbourhood of
+   the cell, and in a larger one only if that fails. Further programs, with prices divided by what the last one
+   moved, gather the move in fewer cells.
+3. Clean-up: a complementary cell is printed again if every primary cell can still be proven, the
+   dearest first, and on large systems only those.
 
 Rules: cells hidden in an earlier release are free to move, cells printed in one never are. The same input gives
 the same pattern, whatever the order of rows.
@@ -21,7 +22,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from linkage.disclosure.cells import System
-from linkage.disclosure.moves import TOLERANCE, MoveModel
+from linkage.disclosure.moves import TOLERANCE, MoveProgram
+from linkage.disclosure.neighbourhood import Neighbourhood, Surroundings
+from linkage.disclosure.proofs import joint_moves
+from linkage.disclosure.witnesses import Need, Witnesses
+
+NEAR = (450,)
+"""Atoms in the neighbourhoods that are searched before everything is."""
+GATHERINGS = 2
+CLEANED = 200
+PATIENCE = 60
+"""Clean-up tries so many cells, the dearest, and for each proves so many needs anew before it gives up on it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,135 +44,123 @@ class Pattern:
     programs: int
 
 
-class _Witnesses:
-    """Moves found so far, and which needs each of them proves."""
+def complementary(system: System, either: bool = False) -> Pattern:
+    """Choose the complementary cells of ``system``; ``either`` asks for one direction only (exact protection)."""
+    search = _Search(system, either)
+    search.prove_jointly()
+    search.buy()
+    search.clean_up()
+    unprotected = np.unique(np.array(sorted(search.hopeless), dtype=int))
+    return Pattern(search.hidden, unprotected, search.programs)
+
+
+class _Search:
+    """The pattern as it grows and shrinks."""
 
     def __init__(self, system: System, either: bool) -> None:
         self.system = system
-        self.either = either
-        self.moves: list[tuple[np.ndarray, np.ndarray]] = []
-        self.highest = np.zeros(len(system.value))
-        self.lowest = np.zeros(len(system.value))
+        self.hidden = system.hidden.copy()
+        self.witnesses = Witnesses(system, either)
+        self.surroundings = Surroundings(system.matrix)
+        self.hopeless: set[int] = set()
+        self.cause: dict[int, int] = {}
+        self.programs = 0
 
-    def add(self, move: np.ndarray) -> None:
-        """Record a move of the atoms, and the same move backwards as far as it can go."""
-        change = self.system.matrix @ move
-        touched = np.flatnonzero(np.abs(change) > TOLERANCE)
-        rising = move > TOLERANCE
-        back = min(1.0, float((self.system.atoms.amount[rising] / move[rising]).min())) if rising.any() else 1.0
-        self._record(touched, change[touched])
-        if back > TOLERANCE:
-            self._record(touched, -back * change[touched])
+    def prove_jointly(self) -> None:
+        """Settle what the pattern as it stands already protects."""
+        printed = np.flatnonzero(~self.hidden)
+        for rising in (True, False):
+            needs = [need for need in self.witnesses.missing() if (need[1] > 0) == rising]
+            if needs:
+                for move, programs in joint_moves(self.system.matrix, self.system.atoms.amount, printed, needs):
+                    move[np.abs(move) < TOLERANCE] = 0.0
+                    self.programs += programs
+                    self.witnesses.add(move)
 
-    def _record(self, touched: np.ndarray, change: np.ndarray) -> None:
-        self.moves.append((touched, change))
-        self.highest[touched] = np.maximum(self.highest[touched], change)
-        self.lowest[touched] = np.minimum(self.lowest[touched], change)
-
-    def without(self, cell: int) -> _Witnesses:
-        """Return the witnesses that do not touch ``cell``."""
-        rest = _Witnesses(self.system, self.either)
-        for touched, change in self.moves:
-            at = np.searchsorted(touched, cell)
-            if at == len(touched) or touched[at] != cell:
-                rest._record(touched, change)
-        return rest
-
-    def missing(self) -> list[tuple[int, float]]:
-        """Needs (cell, signed distance) that no witness proves; the greatest first."""
-        up, down = self.system.up, self.system.down
-        rises = self.highest >= up - TOLERANCE
-        falls = -self.lowest >= down - TOLERANCE
-        if self.either:
-            unproven = np.flatnonzero(self.system.sensitive & ~((rises & (up > 0)) | (falls & (down > 0))))
-            return [(int(cell), float(up[cell] or -down[cell])) for cell in unproven]
-        needs = [(int(cell), float(up[cell])) for cell in np.flatnonzero(~rises)]
-        needs += [(int(cell), -float(down[cell])) for cell in np.flatnonzero(~falls)]
-        return sorted(needs, key=lambda need: (-abs(need[1]), need[0], -need[1]))
-
-
-def complementary(system: System, either: bool = False) -> Pattern:
-    """Choose the complementary cells of ``system``; ``either`` asks for one direction only (exact protection)."""
-    hidden = system.hidden.copy()
-    model = MoveModel(system.matrix, system.atoms.amount, system.cost, system.hideable & ~hidden)
-    model.hide(np.flatnonzero(hidden))
-    witnesses = _Witnesses(system, either)
-    unprotected: list[int] = []
-    for cell, distance in witnesses.missing():
-        if _proven(witnesses, cell, distance):
-            continue
-        options = [distance]
-        if either and distance > 0 and system.down[cell] > 0:
-            options.append(-float(system.down[cell]))
-        moves = [move for option in options if (move := _gathered(system, model, hidden, cell, option)) is not None]
-        if not moves:
-            unprotected.append(cell)
-            continue
-        move = min(moves, key=lambda found: _expense(system, hidden, found))
-        extra = np.flatnonzero((np.abs(system.matrix @ move) > TOLERANCE) & ~hidden)
-        hidden[extra] = True
-        model.hide(extra)
-        witnesses.add(move)
-    _clean_up(system, model, hidden, witnesses)
-    return Pattern(hidden, np.unique(np.array(unprotected, dtype=int)), model.programs)
-
-
-def _proven(witnesses: _Witnesses, cell: int, distance: float) -> bool:
-    rises = witnesses.highest[cell] >= witnesses.system.up[cell] - TOLERANCE
-    falls = -witnesses.lowest[cell] >= witnesses.system.down[cell] - TOLERANCE
-    if witnesses.either:
-        return bool((rises and witnesses.system.up[cell] > 0) or (falls and witnesses.system.down[cell] > 0))
-    return bool(rises) if distance > 0 else bool(falls)
-
-
-def _expense(system: System, hidden: np.ndarray, move: np.ndarray) -> float:
-    touched = (np.abs(system.matrix @ move) > TOLERANCE) & ~hidden
-    return float(system.cost[touched].sum())
-
-
-def _gathered(
-    system: System, model: MoveModel, hidden: np.ndarray, cell: int, distance: float, rounds: int = 2
-) -> np.ndarray | None:
-    """Return the cheapest move of ``cell``, re-priced so that it touches few cells rather than many a little."""
-    best = model.cheapest(cell, distance)
-    if best is None:
-        return None
-    expense = _expense(system, hidden, best)
-    for _ in range(rounds):
-        change = np.abs(system.matrix @ best)
-        touched = np.flatnonzero((change > TOLERANCE) & ~hidden)
-        if len(touched) < 2:
-            break
-        model.price(touched, system.cost[touched] * abs(distance) / (change[touched] + abs(distance)))
-        other = model.cheapest(cell, distance)
-        model.price(touched, system.cost[touched])
-        if other is None or (price := _expense(system, hidden, other)) >= expense:
-            break
-        best, expense = other, price
-    return best
-
-
-def _clean_up(system: System, model: MoveModel, hidden: np.ndarray, witnesses: _Witnesses) -> None:
-    """Print complementary cells again where all needs can still be proven."""
-    closed = np.flatnonzero(system.hideable & ~hidden & (model.slack >= 0))
-    model.allow(closed, allowed=False)
-    extra = np.flatnonzero(hidden & ~system.hidden)
-    model.allow(extra, allowed=False)
-    hopeless = {cell for cell, _ in witnesses.missing()}
-    for cell in extra[np.argsort(-system.cost[extra], kind="stable")]:
-        rest = witnesses.without(int(cell))
-        model.show(np.array([cell]))
-        needs = [need for need in rest.missing() if need[0] not in hopeless]
-        for other, distance in needs:
-            if _proven(rest, other, distance):
+    def buy(self) -> None:
+        """Hide what each need still unproven takes."""
+        for need in self.witnesses.missing():
+            if self.witnesses.prove(need):
                 continue
-            move = model.cheapest(other, distance)
-            if move is None and rest.either and distance > 0 and system.down[other] > 0:
-                move = model.cheapest(other, -float(system.down[other]))
-            if move is None:
-                model.hide(np.array([cell]))
+            moves = [move for option in self._options(need) if (move := self._find(option, buying=True)) is not None]
+            if not moves:
+                self.hopeless.add(need[0])
+                continue
+            move = min(moves, key=self._expense)
+            extra = np.flatnonzero((np.abs(self.system.matrix @ move) > TOLERANCE) & ~self.hidden)
+            self.hidden[extra] = True
+            self.cause |= dict.fromkeys(extra.tolist(), need[0])
+            self.witnesses.add(move)
+
+    def clean_up(self) -> None:
+        """Print complementary cells again where all needs can still be proven.
+
+        The primary cell that a cell was hidden for is tried first: it is the likeliest to fail.
+        """
+        extra = np.array(sorted(self.cause), dtype=int)
+        for cell in extra[np.argsort(-self.system.cost[extra], kind="stable")][:CLEANED].tolist():
+            kept, self.witnesses = self.witnesses, self.witnesses.without(cell)
+            self.hidden[cell] = False
+            needs = [need for need in self.witnesses.missing() if need[0] not in self.hopeless]
+            needs.sort(key=lambda need: need[0] != self.cause[cell])
+            tried = 0
+            for need in needs:
+                if self.witnesses.prove(need):
+                    continue
+                tried += 1
+                moves = (self._find(option, buying=False) for option in self._options(need))
+                move = next((found for found in moves if found is not None), None) if tried <= PATIENCE else None
+                if move is None:
+                    self.hidden[cell] = True
+                    self.witnesses = kept
+                    break
+                self.witnesses.add(move)
+
+    def _options(self, need: Need) -> list[Need]:
+        cell, distance = need
+        other = -float(self.system.down[cell])
+        return [need, (cell, other)] if self.witnesses.either and distance > 0 and other < 0 else [need]
+
+    def _expense(self, move: np.ndarray) -> float:
+        touched = (np.abs(self.system.matrix @ move) > TOLERANCE) & ~self.hidden
+        return float(self.system.cost[touched].sum())
+
+    def _find(self, need: Need, buying: bool) -> np.ndarray | None:
+        """Return a move that meets ``need``, from the smallest neighbourhood that has one."""
+        reached = 0
+        whole = self.system.matrix.shape[1]
+        for wanted in (*NEAR, whole):
+            atoms = np.arange(whole) if wanted >= whole else self.surroundings.around(need[0], wanted)
+            if len(atoms) <= reached:
+                continue
+            reached = len(atoms)
+            found = self._cheapest(self.surroundings.cut(atoms), need, buying)
+            if found is not None:
+                move = np.zeros(self.system.matrix.shape[1])
+                move[atoms] = found
+                return move
+        return None
+
+    def _cheapest(self, near: Neighbourhood, need: Need, buying: bool) -> np.ndarray | None:
+        cell, distance = near.sum_of(need[0]), need[1]
+        price = near.price(self.hidden, self.system.hideable & buying, self.system.cost)
+        program = MoveProgram(near.matrix, self.system.atoms.amount[near.atoms], price, cell, distance)
+        best = program.solve()
+        self.programs += 1
+        if best is None or not buying:
+            return best
+        expense = _price_of(near, best, price)
+        for _ in range(GATHERINGS if expense > 0 else 0):
+            change = np.abs(near.matrix @ best)
+            program.reprice(np.where(change > TOLERANCE, price * abs(distance) / (change + abs(distance)), price))
+            other = program.solve()
+            self.programs += 1
+            if other is None or (paid := _price_of(near, other, price)) >= expense:
                 break
-            rest.add(move)
-        else:
-            hidden[cell] = False
-            witnesses = rest
+            best, expense = other, paid
+        return best
+
+
+def _price_of(near: Neighbourhood, move: np.ndarray, price: np.ndarray) -> float:
+    """Return what a move costs when a cell is paid for once, however far it moves."""
+    return float(price[np.abs(near.matrix @ move) > TOLERANCE].sum())
