@@ -62,6 +62,12 @@ class _Sectioned(click.Group):
         except LinkageError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(1)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            # A full disk or a folder that may not be written to: the system says what, and nothing is half-written.
+            click.echo(f"error: {error.filename or 'the file system'}: {error.strerror}", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=_Sectioned, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -45,8 +45,10 @@ class EncodedPass:
         return len(self.blocks)
 
     def to_arrow(self) -> pa.Table:
-        """Return the pass as an Arrow table: ``block``, ``token``, ``checks`` and a binary column an identifier."""
-        columns = {"block": pa.array(self.blocks), "token": pa.array(self.tokens), "checks": _binary(self.checks)}
+        """Return the pass as an Arrow table: ``block``, ``token``, ``checks`` (but for the first pass), and filters."""
+        columns = {"block": pa.array(self.blocks), "token": pa.array(self.tokens)}
+        if self.checks.shape[1]:
+            columns["checks"] = _binary(self.checks)
         columns |= {f"filter:{name}": _binary(words) for name, words in self.filters.items()}
         return pa.table(columns)
 
@@ -67,7 +69,7 @@ class EncodedPass:
                 name=name,
                 blocks=table["block"].to_numpy().astype(np.uint64, copy=False),
                 tokens=table["token"].to_numpy().astype(np.uint64, copy=False),
-                checks=_words(table["checks"], np.uint32, earlier, "checks"),
+                checks=_words(table["checks"], np.uint32, earlier, "checks") if earlier else _no_checks(table),
                 filters=filters,
             )
         except KeyError as missing:
@@ -80,9 +82,11 @@ class EncodedPass:
 def _binary(words: NDArray[np.uint64] | NDArray[np.uint32]) -> pa.Array:
     width = words.shape[1] * words.dtype.itemsize
     data = np.ascontiguousarray(words)
-    if width == 0:
-        return pa.array([b""] * len(words), type=pa.binary(0))
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(words), [None, pa.py_buffer(data)])
+
+
+def _no_checks(table: pa.Table) -> NDArray[np.uint32]:
+    return np.zeros((table.num_rows, 0), dtype=np.uint32)
 
 
 def _words(column: pa.ChunkedArray, dtype: type[np.generic], words: int, name: str) -> NDArray[Any]:
@@ -92,8 +96,6 @@ def _words(column: pa.ChunkedArray, dtype: type[np.generic], words: int, name: s
             f"column {name} has type {column.type}, the spec says {width} bytes",
             advice="ask the agency to hash again with this version and this spec",
         )
-    if width == 0:
-        return np.zeros((len(column), 0), dtype=dtype)
     array = column.combine_chunks()
     start = array.offset * width
     data = np.frombuffer(array.buffers()[1], dtype=np.uint8)[start : start + len(array) * width]
