@@ -174,7 +174,8 @@ review: {publication_review: Yes.}
 retention: {destroy_by: 2029-12-31, method: Erasure., backups: Overwritten.}
 audit: {}
 incident: {notify_hours: 24, contact: a@example.org, remedies: Return., debarment_acknowledged: true}
-general: {cost: None., ownership: Own., liability: Law., governing_law: Law., disputes: Mediation., data_quality: As is.}
+general:
+  {cost: None., ownership: Own., liability: Law., governing_law: Law., disputes: Court., data_quality: As is.}
 """
 
 PARTIES = ("district", "neighbor", "college", "workforce", "release", "university")

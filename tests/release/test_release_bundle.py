@@ -1,0 +1,135 @@
+import json
+import secrets
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from linkage.errors import InputError, PackageError
+from linkage.release.assemble import assemble
+from linkage.release.bundle import ReleasedOutput, bundle_members, verify_bundle
+from linkage.release.csvfile import frame_to_csv, unguarded
+from linkage.release.identifiers import release_ids
+from linkage.release.permission import PermittedRelease
+from linkage.release.tables import make_table
+from linkage.release.workspace import Workspace
+from linkage.reports.codebook import codebook_html
+
+NOTES = ["=1+1", "'quoted", "@home", "plain, with comma", "+1\nsecond line", "-", None]
+CREATED = datetime(2026, 9, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def bundle(agreement, today, tmp_path_factory):
+    """An unpacked bundle of a research file and a table."""
+    scratch, folder = tmp_path_factory.mktemp("scratch"), tmp_path_factory.mktemp("bundle")
+    tokens = [f"a{number:031d}" for number in range(42)]
+    district = pd.DataFrame(
+        {"person_token": tokens, "SchoolYear": "2021", "School": "A", "Grade": "03", "Race": "W", "Note": NOTES * 6},
+        dtype="string",
+    )
+    empty = pd.DataFrame({"person_token": []}, dtype="string")
+    payloads = {"district.enrollment": district, "neighbor.enrollment": empty, "college.terms": empty}
+    ids = release_ids(tokens, secrets.token_bytes).to_numpy()
+    crosswalk = pd.DataFrame({"agency": "district", "person_token": tokens, "release_id": ids})
+    space = Workspace(scratch)
+    file, table = (
+        PermittedRelease(agreement, output, "university", "research", today) for output in ("file", "college-by-school")
+    )
+    outputs = [
+        ReleasedOutput(file, assemble(file, payloads, crosswalk, space)),
+        ReleasedOutput(table, make_table(table, payloads, crosswalk, space, "first")),
+    ]
+    for name, content in bundle_members(outputs, CREATED, b"{}", codebook_html, space).items():
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.read_bytes())
+    return folder
+
+
+def test_it_holds_what_the_agreement_promises(bundle):
+    assert {path.name for path in bundle.iterdir()} == {
+        "README.md", "datapackage.json", "codebook.html", "linkage-certificate.json", "disclosure-certificate.json",
+        "file-rows.csv", "file-rows.parquet", "file-persons.csv", "file-persons.parquet", "college-by-school.csv",
+    }  # fmt: skip
+
+
+def test_it_says_under_which_agreement_for_whom_and_until_when(bundle, agreement):
+    terms = json.loads((bundle / "datapackage.json").read_text())["linkage"]
+    assert terms["agreement_sha256"] == agreement.sha256
+    assert (terms["recipient"], terms["users"], terms["destroy_by"]) == ("university", ["Gil"], "2029-12-31")
+    for member in ("README.md", "codebook.html"):
+        text = (bundle / member).read_text()
+        assert "2029-12-31" in text
+        assert agreement.sha256 in text
+
+
+def test_an_untouched_bundle_verifies_and_a_changed_one_does_not(bundle, tmp_path):
+    assert verify_bundle(bundle).name == "study"
+    for path in bundle.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "file-rows.csv").write_bytes(b"release_id\n")
+    (tmp_path / "college-by-school.csv").unlink()
+    with pytest.raises(PackageError) as error:
+        verify_bundle(tmp_path)
+    assert len(error.value.problems) == 2
+
+
+def test_a_descriptor_cannot_point_outside_the_folder(bundle, tmp_path):
+    for path in bundle.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    text = (tmp_path / "datapackage.json").read_text().replace('"file-rows.csv"', '"../file-rows.csv"')
+    (tmp_path / "datapackage.json").write_text(text)
+    with pytest.raises(PackageError, match="missing"):
+        verify_bundle(tmp_path)
+
+
+def snippet(bundle):
+    text = (bundle / "README.md").read_text()
+    return text.split("```python\n")[1].split("```")[0]
+
+
+def test_the_readme_loads_the_files_with_their_types(bundle, monkeypatch):
+    monkeypatch.chdir(bundle)
+    code = snippet(bundle).replace(
+        'json.load(open("datapackage.json", encoding="utf-8"))', "json.loads(Path('datapackage.json').read_text())"
+    )
+    space = {}
+    exec("from pathlib import Path\n" + code, space)
+    rows = space["rows"]
+    parquet = pd.read_parquet("file-rows.parquet", dtype_backend="numpy_nullable")
+    assert rows["Grade"].unique().tolist() == ["03"]
+    assert rows["SchoolYear"].dtype == "Int64"
+    assert rows["Note"].fillna("").tolist() == parquet["Note"].fillna("").tolist()
+
+
+def test_a_formula_is_guarded_in_csv_and_whole_in_parquet(bundle):
+    rows = pd.read_csv(bundle / "file-rows.csv", dtype="string", keep_default_na=False)
+    written = set(rows["Note"])
+    assert {"'=1+1", "''quoted", "'@home", "'+1\nsecond line", "'-", "plain, with comma"} <= written
+    assert set(pd.read_parquet(bundle / "file-rows.parquet")["Note"].dropna()) == {n for n in NOTES if n}
+
+
+def test_guarding_small_tables_can_be_undone_exactly():
+    frame = pd.DataFrame({"a": ["=x", "'=x", "x", ""], "n": [-1, 2, 3, 4]})
+    from_csv = pd.read_csv(pd.io.common.BytesIO(frame_to_csv(frame)), keep_default_na=False)
+    assert unguarded(from_csv["a"].astype("string")).tolist() == frame["a"].tolist()
+    assert from_csv["n"].tolist() == [-1, 2, 3, 4]
+
+
+def test_the_codebook_needs_nothing_from_elsewhere_and_escapes_what_it_shows(bundle):
+    page = (bundle / "codebook.html").read_text()
+    assert "GradeLevel" in page
+    assert "district.enrollment.Grade" in page
+    for outside in ("http://", "https://", "<script", "src=", "@import", "url("):
+        assert outside not in page
+    hostile = (bundle / "datapackage.json").read_text().replace("Students by year", "<img onerror=x>")
+    assert b"<img" not in codebook_html(hostile.encode())
+
+
+def test_the_codebook_and_descriptor_count_no_group(bundle):
+    fields = json.loads((bundle / "datapackage.json").read_text())["resources"][0]["schema"]["fields"]
+    assert not any({"counts", "frequencies", "minimum", "maximum"} & set(field) for field in fields)
+
+
+def test_outputs_for_two_recipients_do_not_share_a_bundle(agreement, today, tmp_path):
+    with pytest.raises(InputError, match="at least one"):
+        bundle_members([], CREATED, b"{}", codebook_html, Workspace(tmp_path))

@@ -1,0 +1,178 @@
+import secrets
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from linkage.errors import DisclosureError, InputError
+from linkage.release.identifiers import release_ids
+from linkage.release.permission import PermittedRelease
+from linkage.release.tables import make_table
+from linkage.release.workspace import Workspace
+
+
+class World:
+    """Students of one district by number, with what two other agencies know of them."""
+
+    def __init__(self):
+        self.payloads = {
+            "district.enrollment": pd.DataFrame(
+                columns=["person_token", "SchoolYear", "School", "Race", "DaysAbsent"], dtype="string"
+            ),
+            "college.terms": pd.DataFrame(columns=["person_token", "term"], dtype="string"),
+            "workforce.wages": pd.DataFrame(
+                columns=["person_token", "quarter", "employer_id", "earnings"], dtype="string"
+            ),
+        }
+        self.known = {}
+
+    def add(self, key, people, **columns):
+        letter = {"district": "a", "college": "c", "workforce": "f"}[key.split(".")[0]]
+        tokens = [f"{letter}{person:031d}" for person in people]
+        rows = pd.DataFrame({"person_token": tokens} | columns, dtype="string")
+        self.payloads[key] = pd.concat([self.payloads[key], rows], ignore_index=True)
+        for person, token in zip(people, tokens, strict=True):
+            self.known[key.split(".")[0], token] = person
+        return self
+
+    def crosswalk(self):
+        ids = release_ids(sorted(set(self.known.values())), secrets.token_bytes)
+        rows = [(agency, token, ids[person]) for (agency, token), person in self.known.items()]
+        return pd.DataFrame(rows, columns=["agency", "person_token", "release_id"])
+
+
+@pytest.fixture
+def make(agreement, today, tmp_path):
+    def go(world, output, release="first", history=(), **options):
+        permitted = PermittedRelease(agreement, output, "university", "research", today)
+        payloads = {key: world.payloads[key] for key in (dataset.key for dataset in permitted.datasets)}
+        return make_table(permitted, payloads, world.crosswalk(), Workspace(tmp_path), release, history, **options)
+
+    return go
+
+
+def cell(table, measure, **keys):
+    frame = table.frame
+    for column, value in keys.items():
+        frame = frame[frame[column] == value]
+    assert len(frame) == 1
+    return frame[measure].iloc[0]
+
+
+def schools(**sizes):
+    """People 0, 1, ... in schools of the given sizes, all of one race."""
+    world, start = World(), 0
+    for school, size in sizes.items():
+        world.add("district.enrollment", range(start, start + size), SchoolYear="2021", School=school, Race="W")
+        start += size
+    return world
+
+
+def test_persons_are_counted_once_and_a_school_change_is_not_picked_from(make):
+    world = schools(A=40, B=30)
+    world.add("district.enrollment", range(12), SchoolYear="2022", School="B", Race="W")
+    table = make(world, "college-by-school")
+    assert cell(table, "students", School="A", Race="Total") == 28
+    assert cell(table, "students", School="(several)", Race="Total") == 12
+    assert cell(table, "students", School="Total", Race="Total") == 70
+
+
+def test_a_rate_shows_only_where_both_sides_could_be_shown(make):
+    world = schools(A=100, B=100)
+    world.add("college.terms", [*range(30), *range(100, 195)], term="2024FA")
+    table = make(world, "college-by-school")
+    assert cell(table, "students", School="A", Race="Total") == 100
+    assert cell(table, "went", School="A", Race="Total") == "*"  # hides the 5 of B who did not go
+    assert cell(table, "went", School="B", Race="Total") == "*"
+    assert cell(table, "went", School="Total", Race="Total") == "60-64%"
+
+
+def test_everyone_or_no_one_is_not_told(make):
+    world = schools(A=50, B=50, C=50)
+    world.add("college.terms", [*range(50), *range(60, 85), *range(110, 130)], term="2024FA")
+    table = make(world, "college-by-school")
+    assert cell(table, "went", School="A", Race="Total") == "*"
+
+
+def test_a_small_school_is_hidden_and_its_neighbour_with_it(make):
+    table = make(schools(A=40, B=30, C=4), "college-by-school")
+    hidden = table.frame[(table.frame["Race"] == "Total") & (table.frame["students"] == "*")]
+    assert "C" in set(hidden["School"])
+    assert len(hidden) >= 2
+    assert table.certificate.passed
+
+
+def test_within_periods_persons_are_counted_in_each_and_never_across(make):
+    world = World()
+    world.add("district.enrollment", range(40), SchoolYear="2021", School="A", DaysAbsent="4")
+    world.add("district.enrollment", range(40), SchoolYear="2022", School="B", DaysAbsent="8")
+    world.add("district.enrollment", range(40, 60), SchoolYear="2022", School="B", DaysAbsent="2")
+    table = make(world, "absence-by-year")
+    assert cell(table, "students", SchoolYear="2021", School="Total") == 40
+    assert cell(table, "students", SchoolYear="2022", School="B") == 60
+    assert cell(table, "days", SchoolYear="2022", School="B") == 6.0
+    assert "Total" not in set(table.frame["SchoolYear"])
+
+
+def test_earnings_of_two_jobs_are_one_income_and_the_median_is_over_persons(make):
+    world = schools(A=20)
+    for job, amount in (("E1", "1000"), ("E2", "500"), ("E3", "250"), ("E4", "250")):
+        world.add("workforce.wages", range(20), quarter="2024Q1", employer_id=job, earnings=amount)
+    table = make(world, "earnings-by-school", cohort=["district.enrollment"])
+    assert cell(table, "workers", School="Total") == "*"  # each person counts for one employer, and all for the same
+    world = schools(A=40)
+    for person in range(40):
+        pay = {"quarter": "2024Q1", "employer_id": f"E{person % 8}", "earnings": str(1000 + person)}
+        world.add("workforce.wages", [person, person], **pay)
+    table = make(world, "earnings-by-school")
+    assert cell(table, "workers", School="A") == 40
+    assert float(cell(table, "total", School="A")) == 2 * sum(1000 + person for person in range(40))
+    assert cell(table, "middle", School="A") == 2040  # 2 x 1,019.5 = 2,039, kept to three figures
+
+
+def test_a_cell_of_few_employers_is_hidden_though_its_persons_are_many(make):
+    world = schools(A=60, B=60, C=60)
+    people = np.arange(180)
+    employers = [f"E{person % 2}" if person < 60 else f"E{person % 12 + 2}" for person in people]
+    world.add(
+        "workforce.wages", people, quarter="2024Q1", employer_id=employers, earnings=[str(2000 + p) for p in people]
+    )
+    table = make(world, "earnings-by-school")
+    for measure in ("workers", "total", "middle"):
+        assert cell(table, measure, School="A") == "*"
+    assert cell(table, "workers", School="Total") == 180
+
+
+def test_people_of_whom_nothing_is_known_are_told_apart(make):
+    world = schools(A=30)
+    world.add("district.enrollment", range(30, 50), SchoolYear="2021", School="A")
+    table = make(world, "college-by-school")
+    assert cell(table, "students", School="A", Race="(missing)") == 20
+    world.add("college.terms", range(100, 120), term="2024FA")
+    table = make(world, "college-by-school", cohort=["district.enrollment", "college.terms"])
+    assert cell(table, "students", School="(not linked)", Race="(not linked)") == 20
+
+
+def test_a_later_table_that_would_undo_an_earlier_one_is_refused(make):
+    world = schools(A=60, B=40, C=4)
+    first = make(world, "college-by-school", release="2026")
+    with pytest.raises(DisclosureError, match="2026"):
+        make(schools(A=60, B=40), "college-by-school", release="2027", history=[first.record])
+
+
+def test_the_same_table_again_is_allowed_under_new_release_ids(make):
+    world = schools(A=60, B=40, C=4)
+    first = make(world, "college-by-school", release="2026")
+    second = make(world, "college-by-school", release="2027", history=[first.record])
+    pd.testing.assert_frame_equal(first.frame, second.frame)
+
+
+def test_a_table_of_nobody_is_refused(make):
+    with pytest.raises(InputError, match="No person"):
+        make(World(), "college-by-school")
+
+
+def test_columns_are_described_with_their_sources(make):
+    table = make(schools(A=40), "college-by-school")
+    assert [column.name for column in table.columns] == list(table.frame.columns)
+    assert table.columns[0].sources == ("district.enrollment.School",)
