@@ -11,20 +11,22 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from linkage.disclosure.population import Atoms, make_atoms
-from linkage.disclosure.primary import primary_needs
+from linkage.disclosure.primary import Needs, primary_needs
 from linkage.disclosure.rules import TOTAL, DisclosureRules
 from linkage.disclosure.tables import COUNT, Table
 from linkage.errors import InputError
 
 SPARE_TOTAL = 2.0
 """How much dearer a cell becomes with each dimension it totals."""
+CHEAPEST = 1e-3
+"""Cost of a cell that no table of this release prints."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,14 +41,15 @@ class PrintedTable:
 
 @dataclass(frozen=True, eq=False)
 class TableCells:
-    """The cells of one table: its key columns, what each would print, and the system's cell behind each."""
+    """The cells of one table: key columns, what each would print, what it needs, and its number in the system."""
 
     release: str
     table: Table
     keys: pd.DataFrame
     value: np.ndarray
     cell: np.ndarray
-    reason: np.ndarray
+    needs: Needs
+    cost: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class System:
     already_public: np.ndarray
     tables: tuple[TableCells, ...]
     differences: Mapping[int, Difference]
+    owner: np.ndarray
 
     @property
     def sensitive(self) -> np.ndarray:
@@ -89,54 +93,41 @@ def build_system(
     every = [*tables, *(printed.table for printed in history)]
     measure = tables[0].measure
     atoms = make_atoms(every, measure, rules.zero_policy == "sensitive")
-    rows: list[sparse.csr_matrix] = []
-    found: list[tuple[TableCells, np.ndarray, np.ndarray, np.ndarray]] = []
-    start = 0
+    rows, found = [], []
     for position, table in enumerate(every):
         source = release if position < len(tables) else history[position - len(tables)].release
-        matrix, cells, up, down, cost = _table_cells(table, atoms, atoms.frame_of[position], rules, source, start)
+        matrix, cells = _table_cells(table, atoms, atoms.frame_of[position], rules, source)
         rows.append(matrix)
-        found.append((cells, up, down, cost))
-        start += matrix.shape[0]
+        found.append(cells)
     gap_rows, gaps = _difference_rows(atoms, rows)
     stacked = sparse.vstack([*rows, gap_rows], format="csr")
-    unique, first = collapse(stacked)
-    count = len(first)
+    number, first = collapse(stacked)
     matrix = stacked[first]
     value = matrix @ atoms.amount
     if measure == COUNT:
         value = np.round(value)
+    count = len(first)
     up, down, cost = np.zeros(count), np.zeros(count), np.zeros(count)
-    hidden, hideable = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
-    printed_before = np.zeros(count, dtype=bool)
-    kept, problems = [], []
-    for position, (cells, above, below, price) in enumerate(found):
-        cell = unique[cells.cell]
-        np.maximum.at(up, cell, above)
-        np.maximum.at(down, cell, below)
+    owner = np.full(count, "", dtype=object)
+    hidden, hideable, printed_before = (np.zeros(count, dtype=bool) for _ in range(3))
+    start, final = 0, []
+    for position, cells in enumerate(found):
+        cell = number[start : start + len(cells.value)]
+        start += len(cell)
+        final.append(replace(cells, cell=cell))
+        np.maximum.at(up, cell, cells.needs.up)
+        np.maximum.at(down, cell, cells.needs.down)
+        owner[cell[cells.needs.owner != ""]] = cells.needs.owner[cells.needs.owner != ""]
         if position < len(tables):
-            np.add.at(cost, cell, price)
+            np.add.at(cost, cell, cells.cost)
             hideable[cell] = True
         else:
             was_hidden = _was_hidden(cells, history[position - len(tables)])
             hidden[cell[was_hidden]] = True
             printed_before[cell[~was_hidden]] = True
-        kept.append(TableCells(cells.release, cells.table, cells.keys, cells.value, cell, cells.reason))
-    for cells in kept[: len(tables)]:
-        for selector in cells.table.must_publish:
-            chosen = np.logical_and.reduce([cells.keys[c].eq(str(code)).to_numpy() for c, code in selector.items()])
-            clash = chosen & ((up[cells.cell] > 0) | (down[cells.cell] > 0))
-            if clash.any():
-                problems.append(f"table {cells.table.name!r}: {int(clash.sum())} of the cells {dict(selector)}")
-            hideable[cells.cell[chosen]] = False
-    if problems:
-        raise InputError(
-            "A cell that must be published is too small to be.",
-            problems=problems,
-            advice="Take it off `must_publish`, or publish a coarser table.",
-        )
-    # Difference cells: persons of one frame who are not in another.
-    gap = unique[start:]
+    _keep_published(final[: len(tables)], hideable, (up > 0) | (down > 0))
+
+    gap = number[start:]
     difference_of = dict(zip(reversed(gap.tolist()), reversed(gaps), strict=True))
     few = (value[gap] > 0) & ((value[gap] < rules.person_threshold) if measure == COUNT else True)
     gap = np.unique(gap[few & ~hideable[gap] & ~printed_before[gap]])
@@ -145,40 +136,54 @@ def build_system(
     down[gap] = np.maximum(down[gap], np.minimum(1 if measure == COUNT else margin, value[gap]))
     hidden[gap] = True
 
+    # What was printed before is known for good; a small cell is still not printed twice.
     sensitive = (up > 0) | (down > 0)
     already_public = sensitive & printed_before
     up[already_public] = down[already_public] = 0
-    hidden |= sensitive & ~already_public & (hideable | hidden)
-    hidden &= ~printed_before
-    # What was printed before is known for good; hiding it now would only look like protection, except for a
-    # small cell, which is not printed twice.
+    hidden = (hidden | (sensitive & hideable)) & ~printed_before
     hideable &= ~printed_before
     if rules.zero_policy == "publish":
         hideable &= value > 0
-    # Rows that nobody has printed or ever will carry no knowledge.
-    silent = ~(hidden | hideable | printed_before)
-    for cells in kept:
-        silent[cells.cell] = False
-    keep = np.flatnonzero(~silent)
-    renumber = np.full(count, -1)
-    renumber[keep] = np.arange(len(keep))
-    final = tuple(TableCells(c.release, c.table, c.keys, c.value, renumber[c.cell], c.reason) for c in kept)
+    # A difference that needs no protection is no number that anyone has.
+    keep = hidden | hideable | printed_before
+    keep[number[:start]] = True
+    renumber = np.cumsum(keep) - 1
     return System(
-        measure, tables[0].population, atoms, matrix[keep], value[keep], up[keep], down[keep],
-        np.maximum(cost[keep], 1e-3), hidden[keep], hideable[keep], already_public[keep], final,
-        {int(renumber[cell]): difference for cell, difference in difference_of.items() if renumber[cell] >= 0},
+        measure, tables[0].population, atoms, matrix[np.flatnonzero(keep)], value[keep], up[keep], down[keep],
+        np.maximum(cost[keep], CHEAPEST), hidden[keep], hideable[keep], already_public[keep],
+        tuple(replace(cells, cell=renumber[cells.cell]) for cells in final),
+        {int(renumber[cell]): difference for cell, difference in difference_of.items() if keep[cell]},
+        owner[keep],
     )  # fmt: skip
 
 
+def _keep_published(tables: Sequence[TableCells], hideable: np.ndarray, sensitive: np.ndarray) -> None:
+    """Take the cells that must be published out of ``hideable``."""
+    problems = []
+    for cells in tables:
+        for selector in cells.table.must_publish:
+            chosen = np.logical_and.reduce([cells.keys[c].eq(str(code)).to_numpy() for c, code in selector.items()])
+            clash = int((chosen & sensitive[cells.cell]).sum())
+            if clash:
+                problems.append(f"table {cells.table.name!r}: {clash} of the cells {dict(selector)}")
+            hideable[cells.cell[chosen]] = False
+    if problems:
+        raise InputError(
+            "A cell that must be published is too small to be.",
+            problems=problems,
+            advice="Take it off `must_publish`, or publish a coarser table.",
+        )
+
+
 def _table_cells(
-    table: Table, atoms: Atoms, frame: int, rules: DisclosureRules, release: str, start: int
-) -> tuple[sparse.csr_matrix, TableCells, np.ndarray, np.ndarray, np.ndarray]:
+    table: Table, atoms: Atoms, frame: int, rules: DisclosureRules, release: str
+) -> tuple[sparse.csr_matrix, TableCells]:
     profile = atoms.profiles[frame]
     mask = atoms.member[:, frame].copy()
     for column, allowed in table.where.items():
         mask &= profile[column].isin([str(code) for code in allowed]).to_numpy()
     inside = np.flatnonzero(mask)
-    blocks, keys, values, ups, downs, reasons, costs = [], [], [], [], [], [], []
+    blocks, keys, values, needs, costs = [], [], [], [], []
     for grouping in table.grouping_sets:
         columns = [column for column in grouping if column is not None]
         if columns:
@@ -192,21 +197,17 @@ def _table_cells(
         cut = part.iloc[first].reset_index(drop=True)
         value = np.bincount(label, weights=atoms.amount[inside], minlength=size)
         value = np.round(value) if table.measure == COUNT else value
-        needs = primary_needs(table, rules, columns, cut, value)
+        needs.append(primary_needs(table, rules, columns, cut, value))
         blocks.append(sparse.csr_matrix((np.ones(len(inside)), (label, inside)), shape=(size, len(atoms))))
         keys.append(_key_frame(table, grouping, cut, size))
         values.append(value)
-        ups.append(needs.up)
-        downs.append(needs.down)
-        reasons.append(needs.reason)
         costs.append((1 + np.log1p(value)) * _price(table, grouping))
+    every = Needs(*(np.concatenate([getattr(each, part.name) for each in needs]) for part in fields(Needs)))
     value = np.concatenate(values)
     cells = TableCells(
-        release, table, pd.concat(keys, ignore_index=True), value, np.arange(len(value)) + start,
-        np.concatenate(reasons),
-    )  # fmt: skip
-    matrix = sparse.vstack(blocks, format="csr")
-    return matrix, cells, np.concatenate(ups), np.concatenate(downs), np.concatenate(costs)
+        release, table, pd.concat(keys, ignore_index=True), value, np.arange(len(value)), every, np.concatenate(costs)
+    )
+    return sparse.vstack(blocks, format="csr"), cells
 
 
 def _key_frame(table: Table, grouping: Sequence[str | None], cut: pd.DataFrame, size: int) -> pd.DataFrame:

@@ -25,7 +25,7 @@ def explain(cells: TableCells, system: System, hidden: np.ndarray) -> pd.DataFra
     secret = hidden[cells.cell] | system.already_public[cells.cell]
     frame["value"] = cells.value
     frame["status"] = np.where(~secret, "published", np.where(primary, "primary", "complementary"))
-    own_reason = np.where(cells.reason == "", "same persons as a primary cell elsewhere", cells.reason)
+    own_reason = np.where(cells.needs.reason == "", "same persons as a primary cell elsewhere", cells.needs.reason)
     frame["reason"] = np.where(
         ~secret, "", np.where(primary, own_reason, "a hidden cell could be worked out from it")
     ).astype(object)

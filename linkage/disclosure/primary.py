@@ -30,12 +30,13 @@ class Needs:
     """For each cell of a grouping set: what makes it primary, and the protection it must have.
 
     ``up`` and ``down`` are distances from the value, 0 where no protection is needed; ``reason`` is empty for a
-    cell that is safe.
+    cell that is safe. ``owner`` names the contributor who is all of the cell and so knows it, if there is one.
     """
 
     up: np.ndarray
     down: np.ndarray
     reason: np.ndarray
+    owner: np.ndarray
 
 
 def primary_needs(
@@ -81,7 +82,8 @@ def primary_needs(
     if rules.protection == "exact":
         least = np.ones(len(value)) if table.measure == COUNT else np.maximum(value * SMALLEST_EXACT_MOVE, 0)
         up, down = np.where(up > 0, least, 0.0), np.where(down > 0, np.minimum(least, value), 0.0)
-    return Needs(up, down, reason)
+    owner = np.full(len(value), "", dtype=object) if facts is None else facts.owner
+    return Needs(up, down, reason, owner)
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class _Contributions:
     persons: np.ndarray
     contributors: np.ndarray
     largest: np.ndarray
+    owner: np.ndarray
 
 
 def _contributions(table: Table, columns: Sequence[str], keys: pd.DataFrame, depth: int = 10) -> _Contributions:
@@ -96,8 +99,8 @@ def _contributions(table: Table, columns: Sequence[str], keys: pd.DataFrame, dep
     frame = codes_of(table.data, table.columns)
     frame["amount"] = amounts_of(table, table.measure)
     frame["persons"] = amounts_of(table, COUNT)
-    who = table.data[table.contributor].astype(str).to_numpy(object) if table.contributor else np.arange(len(frame))
-    frame["who"] = who
+    known_by = table.contributor or table.id
+    frame["who"] = table.data[known_by].astype(str).to_numpy(object) if known_by else np.arange(len(frame)).astype(str)
     for column, allowed in table.where.items():
         frame = frame[frame[column].isin([str(code) for code in allowed])]
     columns = list(columns)
@@ -116,4 +119,9 @@ def _contributions(table: Table, columns: Sequence[str], keys: pd.DataFrame, dep
     known = ~np.isnan(row)
     largest = np.zeros((len(cells), depth))
     largest[row[known].astype(int), top["rank"].to_numpy()[known]] = top["amount"].to_numpy()[known]
-    return _Contributions(totals["persons"].to_numpy(float), totals["contributors"].to_numpy(float), largest)
+    contributors = totals["contributors"].to_numpy(float)
+    owner = np.full(len(cells), "", dtype=object)
+    first = known & (top["rank"].to_numpy() == 0)
+    owner[row[first].astype(int)] = top["who"].to_numpy(object)[first]
+    owner[contributors != 1] = ""
+    return _Contributions(totals["persons"].to_numpy(float), contributors, largest, owner)

@@ -20,15 +20,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from linkage.disclosure.audit import Structure, audit
 from linkage.disclosure.cells import PrintedTable, System, build_system
 from linkage.disclosure.certificate import DisclosureCertificate, TableAttested, attest, sha256_of, solver_name
 from linkage.disclosure.explanation import explain, refuse_differencing, refuse_release
+from linkage.disclosure.insiders import insider_views
 from linkage.disclosure.publishing import what_is_published
 from linkage.disclosure.rules import DisclosureRules
-from linkage.disclosure.secondary import Pattern, complementary
+from linkage.disclosure.secondary import complementary
 from linkage.disclosure.tables import Table
 from linkage.errors import InputError
 
@@ -86,15 +88,21 @@ def protect(
     for population, measure in groups:
         own = [table for table in wanted if (table.population, table.measure) == (population, measure)]
         before = [p for p in printed if (p.table.population, p.table.measure) == (population, measure)]
-        system, pattern = _choose(own, before, rules, release)
-        published, targets = what_is_published(system, pattern.hidden, before, rules, len(own))
-        outcome = audit(published, Structure(system.atoms.profiles, system.atoms.member), targets)
+        system, hidden = _choose(own, before, rules, release)
+        published, targets = what_is_published(system, hidden, before, rules, len(own))
+        structure = Structure(system.atoms.profiles, system.atoms.member)
+        outcome = audit(published, structure, targets)
         if not outcome.passed:
             raise refuse_release(outcome, published, release)
-        audited.append(attest(system, pattern.hidden, outcome, [earlier.release for earlier in before]))
+        for view in insider_views(system, hidden):
+            seen, insider_targets = what_is_published(view, view.hidden, before, rules, len(own))
+            insider = audit(seen, structure, insider_targets)
+            if not insider.passed:
+                raise refuse_release(insider, published, release)
+        audited.append(attest(system, hidden, outcome, [earlier.release for earlier in before]))
         for cells, table in zip(system.tables[: len(own)], published, strict=False):
             frames[table.name] = table.frame
-            explained[table.name] = explain(cells, system, pattern.hidden)
+            explained[table.name] = explain(cells, system, hidden)
     ordered = tuple((name, frames[name]) for name in names)
     certificate = DisclosureCertificate(
         release=release, passed=True, rules=rules, systems=tuple(audited), solver=solver_name(),
@@ -117,24 +125,32 @@ def protect(
 
 def _choose(
     own: Sequence[Table], before: Sequence[PrintedTable], rules: DisclosureRules, release: str
-) -> tuple[System, Pattern]:
-    """Choose the pattern; with a history, only if it leaves the history safe (or the rules say to hide more)."""
-    either = rules.protection == "exact"
+) -> tuple[System, np.ndarray]:
+    """Choose what to hide; with a history, only if that leaves the history safe (or the rules say to hide more)."""
     system = build_system(own, before, rules, release)
     if not before or rules.on_differencing == "hide":
-        return system, complementary(system, either)
+        return system, _against_insiders(system, rules)
     alone = build_system(own, (), rules, release)
-    hidden = complementary(alone, either).hidden
+    hidden = _against_insiders(alone, rules)
     asked = system.hidden.copy()
     for mine, joint in zip(alone.tables, system.tables, strict=False):
         asked[joint.cell[hidden[mine.cell]]] = True
     asked &= system.hideable | system.hidden
     system = replace(system, hidden=asked)
-    pattern = complementary(system, either)
-    more = pattern.hidden & ~asked
-    if more.any() or len(pattern.unprotected):
-        published, targets = what_is_published(system, asked, before, rules, len(own))
-        outcome = audit(published, Structure(system.atoms.profiles, system.atoms.member), targets)
-        if not outcome.passed:
-            raise refuse_differencing(outcome, published, system, more, len(own))
-    return system, pattern
+    hidden = _against_insiders(system, rules)
+    more = hidden & ~asked
+    published, targets = what_is_published(system, asked, before, rules, len(own))
+    outcome = audit(published, Structure(system.atoms.profiles, system.atoms.member), targets)
+    if not outcome.passed:
+        raise refuse_differencing(outcome, published, system, more, len(own))
+    return system, hidden
+
+
+def _against_insiders(system: System, rules: DisclosureRules) -> np.ndarray:
+    """Hide what outsiders must not work out, then what each insider must not."""
+    either = rules.protection == "exact"
+    hidden = complementary(system, either).hidden
+    for view in insider_views(system, hidden):
+        view = replace(view, hidden=view.hidden | (hidden & view.hideable))
+        hidden = hidden | complementary(view, either).hidden
+    return hidden

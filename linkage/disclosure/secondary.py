@@ -30,8 +30,8 @@ from linkage.disclosure.witnesses import Need, Witnesses
 NEAR = (450,)
 """Atoms in the neighbourhoods that are searched before everything is."""
 GATHERINGS = 2
-CLEANED = 200
-PATIENCE = 60
+CLEANED = 100
+PATIENCE = 25
 """Clean-up tries so many cells, the dearest, and for each proves so many needs anew before it gives up on it."""
 
 
