@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from linkage.cli.common import ExistingFile, Folder, now
+from linkage.cli.common import ExistingFile, Folder, NewFile, now, refuse_existing
 from linkage.engine import journal
 from linkage.engine.facts import EncodingFacts
 from linkage.engine.matcher import match as run_match
@@ -18,11 +18,14 @@ from linkage.engine.receive import held_encodings, latest
 from linkage.engine.receive import receive as receive_package
 from linkage.engine.registrar import open_registry
 from linkage.engine.registrar import resolve as run_resolve
+from linkage.engine.releaser import BUNDLE_SUFFIX
+from linkage.engine.releaser import release as run_release
 from linkage.engine.rooms import ROOMS, Hub
 from linkage.errors import StoreError
 from linkage.registry.guard import CHURN_LIMIT, plan_name
 from linkage.registry.model import EventKind, Plan
 from linkage.reports.linkage_run import show_certificate
+from linkage.reports.outputs import describe_output
 from linkage.reports.progress import Phases
 
 HubFolder = click.argument("hub", type=Folder)
@@ -121,6 +124,29 @@ def _show_plan(plan: Plan, run: int) -> None:
         click.echo(f"{plan.changed:,} existing records change their ID ({plan.churn:.2%})")
     if plan.conflicts:
         click.echo(f"{len(plan.conflicts):,} pieces of evidence were not followed; see `linkage hub ids`")
+
+
+@hub.command("release")
+@HubFolder
+@click.argument("outputs", nargs=-1, required=True)
+@click.option("--to", "recipient", required=True, metavar="PARTY", help="The recipient, as the agreement calls it.")
+@click.option("--purpose", required=True, metavar="CODE", help="One of the agreement's permitted uses.")
+@click.option("--user", "users", multiple=True, help="A named user it goes to.  [default: all named users]")
+@click.option("--out", type=NewFile, required=True, help=f"The sealed bundle to write ({BUNDLE_SUFFIX}).")
+def hub_release(
+    hub: Path, outputs: tuple[str, ...], recipient: str, purpose: str, users: tuple[str, ...], out: Path
+) -> None:
+    """Make OUTPUTS that the agreement lists, protect them, and seal them to their recipient."""
+    refuse_existing(out)
+    folder = Hub(hub)
+    with folder.working(), Phases() as phases:
+        done = run_release(
+            folder, outputs, recipient=recipient, purpose=purpose, out=out, now=now(), random_bytes=os.urandom,
+            users=users, report=phases,
+        )  # fmt: skip
+    for output in done.outputs:
+        click.echo(describe_output(output))
+    click.echo(f"sealed to {recipient}: {done.bundle}\nsigned head of the ledger: {done.head}")
 
 
 @hub.command("status")

@@ -15,6 +15,7 @@ from linkage.engine.rooms import Hub
 from linkage.exchange.package import package_sha256
 from linkage.governance.events import Disclosed, Enacted, Linked
 from linkage.governance.events import Received as ReceivedEvent
+from linkage.governance.heads import SignedHead, sign_head
 from linkage.governance.ledger import append, create_ledger
 from linkage.governance.standing import StandingAgreement
 from linkage.matching.quality import Certificate
@@ -66,6 +67,6 @@ def linked(hub: Hub, certificate: Certificate, now: datetime) -> None:
     append(ledger_path(hub), event, now)
 
 
-def disclosed(hub: Hub, event: Disclosed, now: datetime) -> None:
-    """Enter a disclosure, as 34 CFR 99.32 asks."""
-    append(ledger_path(hub), event, now)
+def disclosed(hub: Hub, event: Disclosed, now: datetime) -> SignedHead:
+    """Enter a disclosure, as 34 CFR 99.32 asks; returns the signed head that goes out with it."""
+    return sign_head(append(ledger_path(hub), event, now), hub.keys("release"), now)

@@ -1,0 +1,218 @@
+"""The release room's work: payload and crosswalk in, what the agreement lists out.
+
+Rules:
+
+- Nothing is made before the agreement allows it, and everything that is made passed the disclosure audit.
+- Payload is plain text only in the release room's own scratch folder, which is emptied when the work ends, however it
+  ends; what a kill leaves there is swept before the next.
+- The bundle is sealed to the recipient's pinned key; the disclosure is entered in the ledger as 34 CFR 99.32 asks,
+  and the ledger's signed head goes out beside the bundle.
+- What later releases are checked against is kept, and the ledger entry made, *before* the bundle appears under its
+  name: after a kill the hub may have noted a release that nobody got, but nobody has one that it did not note.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+
+from linkage.disclosure import ReleaseRecord
+from linkage.engine import journal
+from linkage.engine.crosswalk import make_crosswalk, read_crosswalk
+from linkage.engine.history import keep_record, kept_records
+from linkage.engine.payload import PAYLOAD_MEMBER
+from linkage.engine.receive import latest
+from linkage.engine.registrar import last_certificate
+from linkage.engine.rooms import Hub, store_file
+from linkage.engine.steward import context_of
+from linkage.errors import InputError, PackageError
+from linkage.exchange.keys import PrivateKeys
+from linkage.exchange.manifest import Heading
+from linkage.exchange.package import Member, open_package, package_sha256, write_package
+from linkage.governance.events import Disclosed
+from linkage.governance.heads import write_head
+from linkage.governance.outputs import ResearchFile, Table
+from linkage.governance.standing import StandingAgreement
+from linkage.matching.score import Report
+from linkage.release.assemble import AssembledFile, assemble
+from linkage.release.bundle import ReleasedOutput, bundle_members, verify_bundle
+from linkage.release.datapackage import DataPackage
+from linkage.release.payload import accept_payload
+from linkage.release.permission import PermittedRelease
+from linkage.release.tables import ProtectedTable, make_table
+from linkage.release.workspace import Workspace
+from linkage.reports.codebook import codebook_html
+
+BUNDLE_SUFFIX = ".rpkg"
+
+
+@dataclass(frozen=True)
+class Released:
+    """A bundle that was sealed, and the files beside it."""
+
+    release: str
+    bundle: Path
+    head: Path
+    persons: int
+    outputs: tuple[ReleasedOutput, ...]
+
+
+@contextmanager
+def _scratch(hub: Hub) -> Iterator[Path]:
+    folder = hub.folder / "release" / "scratch"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _payloads(hub: Hub, agreement: StandingAgreement, wanted: set[str], today: date) -> dict[str, pd.DataFrame]:
+    senders = {party.id: party.public_keys() for party in agreement.terms.parties if party.role == "provider"}
+    found = {}
+    for path in latest(hub.room("release", "inbox")):
+        dataset = agreement.terms.dataset(path.parent.parent.name, path.parent.name)
+        if dataset is None or dataset.key not in wanted:
+            continue
+        with open_package(path, hub.keys("release"), senders, "payload") as package:
+            frame = pd.read_parquet(BytesIO(package.member(PAYLOAD_MEMBER)))
+        found[dataset.key] = accept_payload(frame, dataset, agreement, today)
+    return found
+
+
+def release(
+    hub: Hub,
+    output_ids: Sequence[str],
+    *,
+    recipient: str,
+    purpose: str,
+    out: Path,
+    now: datetime,
+    random_bytes: Callable[[int], bytes],
+    users: tuple[str, ...] = (),
+    report: Report = lambda _phase, _done: None,
+) -> Released:
+    """Make outputs that the agreement lists and seal them to their recipient.
+
+    Raises Refused with every clause, DisclosureError where the audit fails, InputError where payload is missing.
+    """
+    agreement = hub.agreement()
+    permitted = [PermittedRelease(agreement, o, recipient, purpose, now.date(), users) for o in output_ids]
+    party = agreement.terms.party(recipient)
+    assert party is not None, "a permitted release has a recipient that is a party"
+    certificate = last_certificate(hub).read_bytes()
+    name = f"{now:%Y%m%dT%H%M%S}-{random_bytes(4).hex()}"
+    report("crosswalk", 0.0)
+    crosswalk = read_crosswalk(hub, make_crosswalk(hub, name, recipient, now, random_bytes), agreement)
+    report("crosswalk", 1.0)
+    payloads = _payloads(hub, agreement, {d.key for p in permitted for d in p.datasets}, now.date())
+    history = kept_records(hub)
+    with _scratch(hub) as scratch:
+        outputs = []
+        for done, permission in enumerate(permitted):
+            report("assembling and protecting", done / len(permitted))
+            outputs.append(ReleasedOutput(permission, _make(permission, payloads, crosswalk, scratch, name, history)))
+            history += [o.content.record for o in outputs[-1:] if isinstance(o.content, ProtectedTable)]
+        report("assembling and protecting", 1.0)
+        members = bundle_members(outputs, now, certificate, codebook_html, Workspace(scratch))
+        heading = Heading(
+            kind="release",
+            context=context_of(agreement),
+            serial=random_bytes(16).hex(),
+            created=now.isoformat(timespec="seconds"),
+            facts={"outputs": list(output_ids), "recipient": recipient, "agreement_sha256": agreement.sha256},
+        )
+        report("sealing", 0.0)
+        sealed = scratch / "bundle"
+        write_package(
+            sealed,
+            heading,
+            {member: Member(content) for member, content in members.items()},
+            hub.keys("release"),
+            [party.public_keys()],
+        )
+        persons = max((o.content.people for o in outputs if isinstance(o.content, AssembledFile)), default=0)
+        for output in outputs:
+            if isinstance(output.content, ProtectedTable):
+                keep_record(hub, output.content.record)
+        sha256 = package_sha256(sealed)
+        head = out.with_name(f"{out.name}.head.json")
+        for permission in permitted:
+            write_head(head, journal.disclosed(hub, _disclosure(permission, persons, sha256), now))
+        store_file(sealed, out)
+        report("sealing", 1.0)
+    return Released(name, out, head, persons, tuple(outputs))
+
+
+def _make(
+    permission: PermittedRelease,
+    payloads: dict[str, pd.DataFrame],
+    crosswalk: pd.DataFrame,
+    scratch: Path,
+    name: str,
+    history: Sequence[ReleaseRecord],
+) -> AssembledFile | ProtectedTable:
+    output = permission.output
+    folder = scratch / output.id
+    folder.mkdir()
+    if isinstance(output, ResearchFile):
+        return assemble(permission, payloads, crosswalk, Workspace(folder))
+    if isinstance(output, Table):
+        # A table shows nobody's ID; its record follows persons by the key that lasts.
+        lasting = crosswalk.assign(release_id=crosswalk["person_key"])
+        return make_table(permission, payloads, lasting, Workspace(folder), f"{name}-{output.id}", history)
+    raise InputError(f"a {output.kind} cannot be released yet", [output.id])
+
+
+def _disclosure(permission: PermittedRelease, persons: int, bundle_sha256: str) -> Disclosed:
+    terms = permission.terms
+    recipient = terms.recipient(permission.recipient)
+    assert recipient is not None, "a permitted release has a recipient that is listed"
+    return Disclosed(
+        agreement=terms.id,
+        agreement_sha256=permission.agreement.sha256,
+        output=permission.output_id,
+        recipient=permission.recipient,
+        interest=recipient.interest,
+        purpose=permission.purpose,
+        users=permission.users or tuple(user.name for user in recipient.named_users),
+        providers=tuple(dict.fromkeys(dataset.provider for dataset in permission.datasets)),
+        elements=tuple(permission.output.elements),
+        persons=persons,
+        further_recipients=terms.redisclosure.allowed_to,
+        bundle_sha256=bundle_sha256,
+        destroy_by=permission.destroy_by.isoformat(),
+        clause=f"outputs[{permission.output_id}]",
+    )
+
+
+def open_bundle(bundle: Path, agreement: StandingAgreement, keys: PrivateKeys, out: Path) -> DataPackage:
+    """Verify a bundle and unpack it into the new folder ``out``; nothing is left of one that does not hold."""
+    if out.exists():
+        raise InputError(f"{out} exists already", advice="name a new folder")
+    hub = agreement.terms.hub.public_keys("release")
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        with open_package(bundle, keys, {hub.name: hub}, "release") as package:
+            if package.manifest.facts.get("agreement_sha256") != agreement.sha256:
+                raise PackageError(
+                    f"{bundle} was released under another text of the agreement than {agreement.document.yaml.source}"
+                )
+            part.mkdir(mode=0o700)
+            for member in package.manifest.members:
+                package.extract(member.name, part / member.name)
+        described = verify_bundle(part)
+        part.rename(out)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return described
