@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from linkage.cli.common import Folder, NewFile, refuse_existing, today
+from linkage.cli.common import ExistingFile, Folder, NewFile, refuse_existing, today
 from linkage.errors import AgreementError
 from linkage.exchange.files import write_atomically
+from linkage.governance.containment import outside_parent
 from linkage.governance.document import AgreementDocument, parse_agreement, read_agreement
-from linkage.governance.drafting import Particulars, fill_template, keys_in
+from linkage.governance.drafting import Particulars, fill_template, keys_in, with_parent
 from linkage.governance.schema import SCHEMA_NAME, agreement_schema
 from linkage.resources import shipped
 from linkage.spec.load import load_spec
@@ -42,6 +43,7 @@ def _listed(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--destroy-by", type=_DAY, metavar="DATE", help="Day by which data are destroyed.")
 @click.option("--trained-on", type=_DAY, metavar="DATE", help="Day on which the named users were trained.")
 @click.option("--parties-from", type=Folder, metavar="FOLDER", help="Folder with every party's NAME.pub.")
+@click.option("--parent", type=ExistingFile, help="The agreement above it, in OUT's folder; OUT must lie inside it.")
 @click.option("--spec", metavar="SPEC", help="The linkage spec: a file or a ready one.  [default: the template's]")
 @click.option("--ask/--no-ask", default=None, help="Ask for what is not given.  [default: on a terminal]")
 def new(
@@ -53,6 +55,7 @@ def new(
     destroy_by: date | None,
     trained_on: date | None,
     parties_from: Path | None,
+    parent: Path | None,
     spec: str | None,
     ask: bool | None,
 ) -> None:
@@ -73,8 +76,9 @@ def new(
     if folder is None and asking:
         answer = _ask("folder with the parties' NAME.pub files (empty: later)", "")
         folder = Path(answer) if answer else None
+    above = read_agreement(parent) if parent is not None else None
     filled = fill_template(
-        draft.text,
+        draft.text if above is None or parent is None else with_parent(draft.text, str(out), above, parent.name),
         draft.yaml.source,
         Particulars(
             keys=keys_in(folder) if folder is not None else None,
@@ -87,13 +91,21 @@ def new(
             others=(_asked(draft) if asking else {}) | ({("linkage", "spec"): spec} if spec is not None else {}),
         ),
     ).encode()
-    written = parse_agreement(filled, str(out)).terms
+    written = parse_agreement(filled, str(out))
+    if above is not None:
+        _refuse_outside(written, above)
     write_atomically(out, filled, mode=0o644)
     schema = out.with_name(SCHEMA_NAME)
     if not schema.exists():
         write_atomically(schema, agreement_schema().encode(), mode=0o644)
-    click.echo(f"agreement: {out}  ({written.status})")
+    click.echo(f"agreement: {out}  ({written.terms.status})")
     click.echo(f"Next: edit it, then linkage agreement check {out}, render {out}, sign {out}")
+
+
+def _refuse_outside(written: AgreementDocument, above: AgreementDocument) -> None:
+    problems = [f"{written.cite(*path)}: {text}" for path, text in outside_parent(written.terms, above.terms)]
+    if problems:
+        raise AgreementError(f"The agreement does not lie inside {above.yaml.source}.", problems)
 
 
 def _template(name: str | None, asking: bool) -> AgreementDocument:

@@ -32,6 +32,7 @@ Basis = Literal[
     "ferpa_studies",
     "ferpa_audit_evaluation",
     "ferpa_school_official",
+    "ferpa_enrolling_school",
     "ui_public_official",
     "hipaa_limited_data_set",
     "hipaa_business_associate",

@@ -20,6 +20,7 @@ from typing import Any, Final
 from linkage.errors import AgreementError
 from linkage.exchange.keys import PublicKeys, load_public_keys
 from linkage.governance.base import PENDING
+from linkage.governance.document import AgreementDocument
 from linkage.spec.strict_yaml import Document, Path, Value, load_yaml, path_text
 
 _ROOMS: Final = ("matcher", "registrar", "release")
@@ -89,6 +90,16 @@ def set_values(text: str, source: str, values: Mapping[Path, str]) -> str:
             advice="Write each field that is to be filled on a line of its own.",
         )
     return filled
+
+
+def with_parent(text: str, source: str, parent: AgreementDocument, file_name: str) -> str:
+    """Return the text with ``parent`` named below its tier: the ID, file and hash of the agreement above it."""
+    document = load_yaml(text, source, AgreementError)
+    if "parent" in document.data or "tier" not in document.data:
+        raise AgreementError(f"{source} already names a parent, or has no tier to name one below.")
+    lines = text.split("\n")
+    named = f"parent: {{id: {parent.terms.id}, file: {file_name}, sha256: {parent.sha256}}}"
+    return "\n".join([*lines[: document.line(("tier",))], named, *lines[document.line(("tier",)) :]])
 
 
 def keys_in(folder: FilePath) -> dict[str, PublicKeys]:

@@ -29,6 +29,7 @@ _BASES = {
     "ferpa_studies": "FERPA, studies exception",
     "ferpa_audit_evaluation": "FERPA, audit or evaluation exception",
     "ferpa_school_official": "FERPA, school official exception",
+    "ferpa_enrolling_school": "FERPA, school where the student enrolls",
     "ui_public_official": "Unemployment compensation, public official",
     "hipaa_limited_data_set": "HIPAA, limited data set",
     "hipaa_business_associate": "HIPAA, business associate",

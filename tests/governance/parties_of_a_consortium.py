@@ -9,7 +9,8 @@ from pathlib import Path
 from linkage.exchange.keys import PrivateKeys, generate_keys
 from linkage.governance.document import parse_agreement
 from linkage.governance.drafting import Particulars, fill_template
-from linkage.governance.signatures import sign_document
+from linkage.governance.model import Agreement
+from linkage.governance.signatures import Signature, sign_document
 from linkage.governance.standing import StandingAgreement
 from linkage.governance.statements import SomeStatement, sign_statement
 from linkage.resources import shipped
@@ -47,19 +48,21 @@ class Consortium:
         )
         return fill_template(template.read_text("utf-8"), template.name, particulars).encode("utf-8")
 
-    def signer(self, agreement: StandingAgreement, party: str) -> PrivateKeys:
-        hub = agreement.terms.hub.id
+    def signer(self, terms: Agreement, party: str) -> PrivateKeys:
+        hub = terms.hub.id
         return self.keys(f"{hub}.release" if party == hub else party)
 
-    def sign(self, content: bytes, *, but: tuple[str, ...] = ()) -> StandingAgreement:
-        agreement = StandingAgreement(parse_agreement(content, "agreement.yaml"))
-        signatures = tuple(
-            sign_document(agreement.document, party.id, self.signer(agreement, party.id), date(2026, 6, 30))
-            for party in agreement.terms.parties
+    def signatures(self, content: bytes, *, but: tuple[str, ...] = ()) -> tuple[Signature, ...]:
+        document = parse_agreement(content, "agreement.yaml")
+        return tuple(
+            sign_document(document, party.id, self.signer(document.terms, party.id), date(2026, 6, 30))
+            for party in document.terms.parties
             if party.id not in but
         )
-        return replace(agreement, signatures=signatures)
+
+    def sign(self, content: bytes, *, but: tuple[str, ...] = ()) -> StandingAgreement:
+        return StandingAgreement(parse_agreement(content, "agreement.yaml"), self.signatures(content, but=but))
 
     def state(self, agreement: StandingAgreement, statement: SomeStatement) -> StandingAgreement:
-        signed = sign_statement(agreement.document, statement, self.signer(agreement, statement.party))
+        signed = sign_statement(agreement.document, statement, self.signer(agreement.terms, statement.party))
         return replace(agreement, statements=(*agreement.statements, signed))

@@ -97,10 +97,12 @@ def test_a_draft_cannot_be_signed(consortium: Consortium, template: Path) -> Non
 def test_signing_again_replaces_and_a_new_text_drops_the_old_signatures(
     consortium: Consortium, agreement: StandingAgreement, content: bytes
 ) -> None:
-    again = sign_document(agreement.document, "workforce", consortium.signer(agreement, "workforce"), date(2026, 7, 1))
+    again = sign_document(
+        agreement.document, "workforce", consortium.signer(agreement.terms, "workforce"), date(2026, 7, 1)
+    )
     assert len(with_signature(agreement.signatures, again)) == len(agreement.signatures)
     amended = parse_agreement(content + b"\n", "a")
-    new = sign_document(amended, "workforce", consortium.signer(agreement, "workforce"), TODAY)
+    new = sign_document(amended, "workforce", consortium.signer(agreement.terms, "workforce"), TODAY)
     assert with_signature(agreement.signatures, new) == (new,)
 
 
