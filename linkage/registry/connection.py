@@ -76,7 +76,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str], create: b
             # Another process may have migrated while this one waited.
             version = _version(connection, len(migrations), create)
             if version < len(migrations):
-                for statement in _statements(migrations[version]):
+                for statement in statements(migrations[version]):
                     connection.execute(statement)
                 version += 1
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -108,7 +108,7 @@ def _version(connection: sqlite3.Connection, newest: int, create: bool) -> int:
     return int(version)
 
 
-def _statements(script: str) -> Iterator[str]:
+def statements(script: str) -> Iterator[str]:
     """Split a script into statements; triggers hold semicolons, so SQLite is asked where each ends."""
     statement = ""
     for line in script.splitlines(keepends=True):

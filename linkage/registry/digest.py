@@ -19,7 +19,7 @@ GENESIS = bytes(32)
 """What stands before the first run."""
 
 _WRITTEN = (
-    "SELECT agency, name FROM agency ORDER BY agency",
+    "SELECT agency, name FROM agency WHERE run = :run ORDER BY agency",
     "SELECT place, lower(hex(sha256)) FROM run_input WHERE run = :run ORDER BY place",
     """SELECT e.student, s.id FROM event e JOIN student s USING (student)
        WHERE e.event BETWEEN :first AND :last AND e.kind = 'minted' ORDER BY e.event""",

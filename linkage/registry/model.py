@@ -79,7 +79,7 @@ class Withheld(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """A person's decision, kept by every later run until it is lifted."""
+    """A person's decision, kept by every later run until it is lifted; ``number`` is 0 until it is written."""
 
     number: int
     kind: DecisionKind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,6 +31,15 @@ class Holding:
 
 
 @dataclass(frozen=True)
+class NamedConflict:
+    """Evidence that was not followed, with the IDs it concerns; ``other`` is empty if it is one ID's own."""
+
+    conflict: Conflict
+    id: str
+    other: str
+
+
+@dataclass(frozen=True)
 class Student:
     """One ID as it stands; ``current`` is the ID to use instead, or itself."""
 
@@ -40,7 +49,7 @@ class Student:
     current: str
     records: tuple[Holding, ...]
     decisions: tuple[Decision, ...]
-    conflicts: tuple[Conflict, ...]
+    conflicts: tuple[NamedConflict, ...]
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,34 @@ class PastEvent:
 
 def read_state(connection: sqlite3.Connection, touching: pd.DataFrame | None) -> State:
     """Read every student, or those with a record among the rows (agency, person_token) of ``touching``."""
-    run, _ = last_run(connection)
-    (existing,) = connection.execute("SELECT count(*) FROM record WHERE withheld = ''").fetchone()
+    existing = _existing(connection)
     if touching is None or 2 * len(touching) > existing:
-        where = ""  # one scan is quicker than as many searches
-    else:
-        _touch(connection, touching)
-        where = "WHERE student IN (SELECT student FROM touched_student)"
+        return _state(connection, existing, "")  # one scan is quicker than as many searches
+    _touch(connection, touching)
+    return _state(connection, existing, "WHERE student IN (SELECT student FROM touched_student)")
+
+
+def read_state_of(connection: sqlite3.Connection, identifiers: Sequence[str]) -> State:
+    """Read the students under some IDs; raises StoreError for an ID never given or merged away."""
+    students = [find_student(connection, identifier) for identifier in identifiers]
+    current = [current_id(connection, student) for student in students]
+    merged = [
+        f"{identifier} was merged into {now}"
+        for identifier, now in zip(identifiers, current, strict=True)
+        if identifier != now
+    ]
+    if merged:
+        raise StoreError("Not all of these IDs are in use.", merged, "Decide about the ID in use instead.")
+    places = ", ".join(map(str, students))
+    return _state(connection, _existing(connection), f"WHERE student IN ({places})")
+
+
+def _existing(connection: sqlite3.Connection) -> int:
+    (count,) = connection.execute("SELECT count(*) FROM record WHERE withheld = ''").fetchone()
+    return int(count)
+
+
+def _state(connection: sqlite3.Connection, existing: int, where: str) -> State:
     rows = connection.execute(
         "SELECT name, lower(hex(person_token)), student, withheld"
         f" FROM record JOIN agency USING (agency) {where} ORDER BY record"
@@ -74,7 +104,7 @@ def read_state(connection: sqlite3.Connection, touching: pd.DataFrame | None) ->
     records = records.astype({"agency": "str", "person_token": "str", "student": "int64", "withheld": "str"})
     named = connection.execute(f"SELECT student, id FROM student {where} ORDER BY student").fetchall()
     ids = pd.Series([row[1] for row in named], index=pd.Index([row[0] for row in named], dtype="int64"), dtype="str")
-    return State(run, records, ids, int(existing), read_decisions(connection))
+    return State(last_run(connection)[0], records, ids, existing, read_decisions(connection))
 
 
 def _touch(connection: sqlite3.Connection, touching: pd.DataFrame) -> None:
@@ -181,24 +211,36 @@ def current_id(connection: sqlite3.Connection, student: int) -> str:
     return str(identifier)
 
 
-def read_conflicts(connection: sqlite3.Connection, run: int, student: int | None = None) -> tuple[Conflict, ...]:
+def read_conflicts(connection: sqlite3.Connection, run: int, student: int | None = None) -> tuple[NamedConflict, ...]:
     """Read the conflicts that a run met, or those of one student."""
     rows = connection.execute(
-        "SELECT student, coalesce(other, 0), coalesce(decision, 0), rule, evidence FROM conflict"
-        " WHERE run = :run AND (:student IS NULL OR :student IN (student, other)) ORDER BY place",
+        """SELECT c.student, coalesce(c.other, 0), coalesce(decision, 0), rule, evidence, s.id, coalesce(o.id, '')
+           FROM conflict c JOIN student s ON s.student = c.student LEFT JOIN student o ON o.student = c.other
+           WHERE run = :run AND (:student IS NULL OR :student IN (c.student, c.other)) ORDER BY place""",
         {"run": run, "student": student},
     ).fetchall()
-    return tuple(Conflict(*row) for row in rows)
+    return tuple(NamedConflict(Conflict(*row[:5]), row[5], row[6]) for row in rows)
 
 
 def read_history(connection: sqlite3.Connection, student: int) -> tuple[PastEvent, ...]:
     """Read every event in which an ID took part, oldest first."""
+    which = "SELECT event FROM event WHERE student = :of UNION SELECT event FROM event WHERE other = :of"
+    return _events(connection, which, student)
+
+
+def read_events(connection: sqlite3.Connection, run: int) -> tuple[PastEvent, ...]:
+    """Read the events of one run, in order."""
+    which = """SELECT event FROM event WHERE event <= (SELECT last_event FROM run WHERE run = :of)
+               AND event > coalesce((SELECT last_event FROM run WHERE run = :of - 1), 0)"""
+    return _events(connection, which, run)
+
+
+def _events(connection: sqlite3.Connection, which: str, of: int) -> tuple[PastEvent, ...]:
     rows = connection.execute(
-        """SELECT e.event, run, started, e.kind, s.id, coalesce(o.id, ''), text, evidence
-           FROM (SELECT event FROM event WHERE student = :student UNION SELECT event FROM event WHERE other = :student)
-           JOIN event e USING (event) JOIN run USING (run) JOIN reason USING (reason)
-           JOIN student s ON s.student = e.student LEFT JOIN student o ON o.student = e.other ORDER BY e.event""",
-        {"student": student},
+        f"""SELECT e.event, run, started, e.kind, s.id, coalesce(o.id, ''), text, evidence
+            FROM ({which}) JOIN event e USING (event) JOIN run USING (run) JOIN reason USING (reason)
+            JOIN student s ON s.student = e.student LEFT JOIN student o ON o.student = e.other ORDER BY e.event""",
+        {"of": of},
     ).fetchall()
     return tuple(
         PastEvent(run, started, EventKind(kind), one, other, _moved(connection, event), reason, evidence)

@@ -85,7 +85,8 @@ CREATE UNIQUE INDEX event_minted_once ON event (student) WHERE kind = 'minted';
 _RECORDS = """
 CREATE TABLE agency (
     agency INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE CHECK (name <> '')
+    name TEXT NOT NULL UNIQUE CHECK (name <> ''),
+    run INTEGER NOT NULL REFERENCES run DEFERRABLE INITIALLY DEFERRED
 ) STRICT;
 
 CREATE TABLE record (

@@ -18,9 +18,8 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -32,18 +31,11 @@ from linkage.registry.connection import connect, snapshot, transaction
 from linkage.registry.digest import last_run
 from linkage.registry.guard import CHURN_LIMIT, refuse_if_held
 from linkage.registry.ids import Entropy, parse_id
-from linkage.registry.model import Conflict, Plan, RunRecord, State
+from linkage.registry.model import Plan, RunRecord, State
+from linkage.registry.verify import Head, Verification, verify
 from linkage.registry.write import write_plan
 
 WAIT_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Head:
-    """The last run and the digest that seals it and all before it."""
-
-    run: int
-    digest: str
 
 
 class Registry:
@@ -98,6 +90,15 @@ class Registry:
         with snapshot(self._connection, self.path):
             return read.read_state(self._connection, touching)
 
+    def state_of(self, identifiers: Sequence[str]) -> State:
+        """Return the state of some IDs, to decide about them.
+
+        Raises InputError for a slip, StoreError for an ID that was never given or was merged away.
+        """
+        wanted = [parse_id(identifier) for identifier in identifiers]
+        with snapshot(self._connection, self.path):
+            return read.read_state_of(self._connection, wanted)
+
     def lookup(self, identifier: str) -> read.Student:
         """Return what stands under an ID; raises InputError for a slip, StoreError for an ID never given."""
         canonical = parse_id(identifier)
@@ -115,7 +116,12 @@ class Registry:
         with snapshot(self._connection, self.path):
             return read.read_crosswalk(self._connection, as_of_run)
 
-    def conflicts(self, run: int | None = None) -> tuple[Conflict, ...]:
+    def events(self, run: int) -> tuple[read.PastEvent, ...]:
+        """Return the events of one run, in order."""
+        with snapshot(self._connection, self.path):
+            return read.read_events(self._connection, run)
+
+    def conflicts(self, run: int | None = None) -> tuple[read.NamedConflict, ...]:
         """Return the evidence that a run, the last by default, did not follow."""
         with snapshot(self._connection, self.path):
             return read.read_conflicts(self._connection, last_run(self._connection)[0] if run is None else run)
@@ -130,3 +136,8 @@ class Registry:
                     raise StoreError(f"The registry has no run {run}.", advice=f"Its last run is {last}.")
                 last, digest = run, row[0]
         return Head(last, digest.hex())
+
+    def verify(self, kept: Sequence[Head] = ()) -> Verification:
+        """Check the registry against itself, and against digests ``kept`` elsewhere."""
+        with snapshot(self._connection, self.path):
+            return verify(self._connection, kept)

@@ -41,7 +41,7 @@ def write_plan(connection: sqlite3.Connection, plan: Plan, record: RunRecord, en
         after=_numbered(plan.moves["after"], first_student),
     )
     _write_events(connection, events, run + 1)
-    _write_records(connection, moves)
+    _write_records(connection, moves, run + 1)
     merged = events[events["kind"] == EventKind.MERGED.value]
     connection.executemany("UPDATE student SET merged_into = ? WHERE student = ?", _rows(merged, "other", "student"))
     last_event = first_event + len(events) - 1
@@ -116,9 +116,9 @@ def _write_events(connection: sqlite3.Connection, events: pd.DataFrame, run: int
     )
 
 
-def _write_records(connection: sqlite3.Connection, moves: pd.DataFrame) -> None:
-    names = [(name,) for name in sorted(moves["agency"].unique())]
-    connection.executemany("INSERT INTO agency (name) VALUES (?) ON CONFLICT (name) DO NOTHING", names)
+def _write_records(connection: sqlite3.Connection, moves: pd.DataFrame, run: int) -> None:
+    names = [(name, run) for name in sorted(moves["agency"].unique())]
+    connection.executemany("INSERT INTO agency (name, run) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", names)
     agencies = dict(connection.execute("SELECT name, agency FROM agency").fetchall())
     moves = moves.assign(agency=moves["agency"].map(agencies).astype("int64"))
     moves = moves.sort_values(["agency", "person_token"])
@@ -144,15 +144,15 @@ def _write_decisions(connection: sqlite3.Connection, plan: Plan, event: int) -> 
         connection.execute("UPDATE decision SET lifted = ? WHERE decision = ?", (event, plan.lifted))
     if plan.decision is None:
         return
+    number = _next(connection, "decision")
     connection.execute(
-        "INSERT INTO decision (decision, kind, made) VALUES (?,?,?)",
-        (plan.decision.number, plan.decision.kind.value, event),
+        "INSERT INTO decision (decision, kind, made) VALUES (?,?,?)", (number, plan.decision.kind.value, event)
     )
     for side, keys in enumerate(plan.decision.sides):
         connection.executemany(
             "INSERT INTO decision_record (decision, record, side) VALUES (?, (SELECT record FROM record JOIN agency"
             " USING (agency) WHERE name = ? AND person_token = ?), ?)",
-            [(plan.decision.number, *_stored(key), side) for key in sorted(keys)],
+            [(number, *_stored(key), side) for key in sorted(keys)],
         )
 
 

@@ -68,8 +68,9 @@ def test_an_update_never_splits_and_shows_the_evidence(registry):
     plan = update(registry, clusters("k12:a", "col:a wf:a"))
     assert plan.changes_nothing
     assert ids_of(registry) == before
-    (conflict,) = registry.conflicts()
-    assert (conflict.rule, conflict.evidence) == ("an update never splits", "its records fell into 2 clusters")
+    (met,) = registry.conflicts()
+    assert met.id == before["k12:a"]
+    assert (met.conflict.rule, met.conflict.evidence) == ("an update never splits", "its records fell into 2 clusters")
 
 
 def test_a_minority_of_an_ids_records_merges_nothing(registry):
