@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from linkage.disclosure.population import Atoms, make_atoms
+from linkage.disclosure.population import make_atoms
+from linkage.disclosure.possible import Atoms
 from linkage.disclosure.primary import Needs, primary_needs
 from linkage.disclosure.rules import TOTAL, DisclosureRules
 from linkage.disclosure.tables import COUNT, Table

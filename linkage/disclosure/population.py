@@ -16,36 +16,22 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+from scipy.optimize import linprog
 
+from linkage.disclosure.possible import Atoms, with_possible
 from linkage.disclosure.tables import Table, amounts_of, codes_of
 from linkage.errors import InputError
 
 AMOUNT = "__amount__"
 ID = "__id__"
-POSSIBLE_PER_OBSERVED = 8
-FEWEST_POSSIBLE = 20_000
-
-
-@dataclass(frozen=True, eq=False)
-class Atoms:
-    """Inner cells of one measure over one population.
-
-    ``profiles[b]`` gives each atom's codes in frame b (empty text where the atom is not in it), ``member`` says
-    which atoms are in which frame, ``frame_of[t]`` which frame table t is made from.
-    """
-
-    amount: np.ndarray
-    profiles: tuple[pd.DataFrame, ...]
-    member: np.ndarray
-    frame_of: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.amount)
+ROUNDED_OFF = 1e-7
+MOST_JOINED = 200_000
+"""Inner cells that frames with different columns may be joined to."""
 
 
 def make_atoms(tables: Sequence[Table], measure: str, zeros_sensitive: bool) -> Atoms:
@@ -76,19 +62,20 @@ def make_atoms(tables: Sequence[Table], measure: str, zeros_sensitive: bool) -> 
 
     if len(frames) == 1:
         profile = _summed(frames[0])
-        profile = _with_possible(profile, [tables[i] for i in groups[0]], zeros_sensitive)
         codes = profile.drop(columns=AMOUNT)
-        return Atoms(profile[AMOUNT].to_numpy(float), (codes,), np.ones((len(profile), 1), dtype=bool), tuple(frame_of))
-    if all(ID in frame.columns for frame in frames):
-        return _followed(frames, tuple(frame_of))
-    shapes = {tuple(column for column in frame.columns if column not in (ID, AMOUNT)) for frame in frames}
-    if len(shapes) > 1:
-        raise InputError(
-            "Frames of one population hold different columns and no `id` to follow persons by.",
-            problems=[f"table {tables[group[0]].name!r}" for group in groups],
-            advice="Give the frames the same columns, or name the `id` column of each table.",
-        )
-    return _compared(frames, tuple(frame_of))
+        everyone = np.ones((len(profile), 1), dtype=bool)
+        atoms = Atoms(profile[AMOUNT].to_numpy(float), (codes,), everyone, tuple(frame_of))
+    elif all(ID in frame.columns for frame in frames):
+        atoms = _followed(frames, tuple(frame_of))
+    elif len({_columns(frame) for frame in frames}) == 1:
+        atoms = _compared(frames, tuple(frame_of))
+    else:
+        atoms = _joined(frames, tuple(frame_of), [tables[group[0]].name for group in groups])
+    return with_possible(atoms, tables, zeros_sensitive)
+
+
+def _columns(frame: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(column for column in frame.columns if column not in (ID, AMOUNT))
 
 
 def _same(first: Table, second: Table) -> bool:
@@ -103,69 +90,16 @@ def _present(codes: pd.DataFrame, present: np.ndarray) -> pd.DataFrame:
 
 
 def _summed(frame: pd.DataFrame) -> pd.DataFrame:
-    columns = [column for column in frame.columns if column not in (ID, AMOUNT)]
+    columns = list(_columns(frame))
     summed: pd.DataFrame = frame.groupby(columns, sort=True, as_index=False)[[AMOUNT]].sum()
     return summed
-
-
-def _with_possible(profile: pd.DataFrame, tables: Sequence[Table], zeros_sensitive: bool) -> pd.DataFrame:
-    """Add the combinations that could occur, with amount 0, unless they are too many."""
-    columns = [column for column in profile.columns if column != AMOUNT]
-    occurring = profile[profile[AMOUNT] > 0]
-    seen: list[pd.DataFrame] = []
-    for names in dict.fromkeys(table.columns for table in tables):
-        if zeros_sensitive:
-            table = next(table for table in tables if table.columns == names)
-            parts = [occurring[list(levels)].drop_duplicates() for levels in table.level_columns]
-            parts += [occurring[[name]].drop_duplicates() for name in table.where if name not in table.by]
-        else:
-            parts = [occurring[list(names)].drop_duplicates()]
-        seen += parts
-    seen += _determined(occurring, columns)
-    limit = max(FEWEST_POSSIBLE, POSSIBLE_PER_OBSERVED * len(profile))
-    waiting = sorted(seen, key=lambda part: -len(part))
-    possible = waiting.pop(0)
-    while waiting:
-        # What only restricts goes first, what shares nothing last.
-        part = min(waiting, key=lambda p: (len(set(p.columns) - set(possible.columns)), -len(p.columns)))
-        waiting = [other for other in waiting if other is not part]
-        shared = [column for column in part.columns if column in possible.columns]
-        size = (
-            int((possible.groupby(shared).size() * part.groupby(shared).size()).sum())
-            if shared
-            else len(possible) * len(part)
-        )
-        if size > limit:
-            if zeros_sensitive:
-                raise InputError(
-                    f"Protecting zeros would need more than {limit} inner cells.",
-                    advice="Publish zeros, or cross fewer dimensions in one release.",
-                )
-            return profile
-        possible = possible.merge(part, how="inner" if shared else "cross")
-    merged = possible[columns].merge(profile, how="outer", on=columns)
-    merged[AMOUNT] = merged[AMOUNT].fillna(0.0)
-    return merged.sort_values(columns, ignore_index=True)
-
-
-def _determined(occurring: pd.DataFrame, columns: Sequence[str]) -> list[pd.DataFrame]:
-    """Pairs of columns where one decides the other (school and district): every reader knows which go together."""
-    sizes = {column: occurring[column].nunique() for column in columns}
-    pairs = []
-    for fine in columns:
-        for coarse in columns:
-            if fine != coarse and sizes[coarse] <= sizes[fine]:
-                together = occurring[[fine, coarse]].drop_duplicates()
-                if len(together) == sizes[fine]:
-                    pairs.append(together)
-    return pairs
 
 
 def _followed(frames: Sequence[pd.DataFrame], frame_of: tuple[int, ...]) -> Atoms:
     """Atoms of frames whose persons are known by id: one per path of codes through the frames."""
     rows = []
     for number, frame in enumerate(frames):
-        columns = [column for column in frame.columns if column not in (ID, AMOUNT)]
+        columns = list(_columns(frame))
         # The k-th row of a person in one frame is taken for the k-th in the next.
         turn = frame.groupby(ID).cumcount()
         renamed = frame[columns].add_suffix(f"\0{number}")
@@ -195,7 +129,7 @@ def _followed(frames: Sequence[pd.DataFrame], frame_of: tuple[int, ...]) -> Atom
 
 def _compared(frames: Sequence[pd.DataFrame], frame_of: tuple[int, ...]) -> Atoms:
     """Atoms of frames with the same columns: as much of each combination as possible is the same persons."""
-    columns = [column for column in frames[0].columns if column not in (ID, AMOUNT)]
+    columns = list(_columns(frames[0]))
     sums = [
         _summed(frame[[*columns, AMOUNT]]).rename(columns={AMOUNT: f"{AMOUNT}{number}"})
         for number, frame in enumerate(frames)
@@ -218,6 +152,52 @@ def _compared(frames: Sequence[pd.DataFrame], frame_of: tuple[int, ...]) -> Atom
     codes = joined[columns].iloc[np.concatenate(positions)].reset_index(drop=True)
     profiles = tuple(_present(codes, member[:, number]) for number in range(len(frames)))
     return Atoms(np.concatenate(values), profiles, member, frame_of)
+
+
+def _joined(frames: Sequence[pd.DataFrame], frame_of: tuple[int, ...], names: Sequence[str]) -> Atoms:
+    """Atoms of frames with different columns and no id: any amounts that add up to each frame will do.
+
+    What an attacker can conclude does not hang on which of them is the true one. As many persons as possible are
+    taken to be in all frames.
+    """
+    sums = [_summed(frame[[*_columns(frame), AMOUNT]]) for frame in frames]
+    joined = sums[0][list(_columns(frames[0]))]
+    for number, part in enumerate(sums[1:], start=1):
+        own = list(_columns(frames[number]))
+        shared = [column for column in own if column in joined.columns]
+        joined = joined.merge(part[own], how="inner" if shared else "cross", on=shared or None)
+        if len(joined) > MOST_JOINED:
+            raise InputError(
+                "Frames of one population hold different columns and no `id` to follow persons by.",
+                problems=[f"table {name!r}" for name in names],
+                advice="Give the frames the same columns, or name the `id` column of each table.",
+            )
+    blocks, wanted, alone = [], [], []
+    for number, part in enumerate(sums):
+        own = list(_columns(frames[number]))
+        place = joined[own].merge(part[own].assign(row=np.arange(len(part))), how="left", on=own)["row"].to_numpy(int)
+        shape = (len(part), len(joined))
+        blocks.append(sparse.csr_matrix((np.ones(len(joined)), (place, np.arange(len(joined)))), shape=shape))
+        wanted.append(part[AMOUNT].to_numpy(float))
+        alone.append(len(part))
+    body = sparse.hstack([sparse.vstack(blocks), sparse.identity(sum(alone))], format="csr")
+    price = np.concatenate([np.zeros(len(joined)), np.ones(sum(alone))])
+    solved = linprog(price, A_eq=body, b_eq=np.concatenate(wanted), bounds=(0, None), method="highs")
+    amount = np.where(solved.x > ROUNDED_OFF, solved.x, 0.0)
+    member = np.ones((len(joined), len(frames)), dtype=bool)
+    profiles = [[joined[list(_columns(frame))]] for frame in frames]
+    for number, part in enumerate(sums):
+        block = np.zeros((len(part), len(frames)), dtype=bool)
+        block[:, number] = True
+        member = np.vstack([member, block])
+        for other, frame in enumerate(frames):
+            own = list(_columns(frame))
+            profiles[other].append(part[own] if other == number else pd.DataFrame("", index=part.index, columns=own))
+    stacked = [pd.concat(parts, ignore_index=True) for parts in profiles]
+    # A person taken to be in one frame only is an atom only if there is one.
+    keep = np.concatenate([np.ones(len(joined), dtype=bool), amount[len(joined) :] > 0])
+    kept = tuple(profile[keep].reset_index(drop=True) for profile in stacked)
+    return Atoms(amount[keep], kept, member[keep], frame_of)
 
 
 def _comonotone(amounts: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -30,9 +30,8 @@ from linkage.disclosure.witnesses import Need, Witnesses
 NEAR = (450,)
 """Atoms in the neighbourhoods that are searched before everything is."""
 GATHERINGS = 2
-CLEANED = 100
-PATIENCE = 25
-"""Clean-up tries so many cells, the dearest, and for each proves so many needs anew before it gives up on it."""
+CLEANING = 800
+"""Programs that clean-up may solve; small systems need fewer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,19 +96,20 @@ class _Search:
 
         The primary cell that a cell was hidden for is tried first: it is the likeliest to fail.
         """
+        most = self.programs + CLEANING
         extra = np.array(sorted(self.cause), dtype=int)
-        for cell in extra[np.argsort(-self.system.cost[extra], kind="stable")][:CLEANED].tolist():
+        for cell in extra[np.argsort(-self.system.cost[extra], kind="stable")].tolist():
+            if self.programs > most:
+                break
             kept, self.witnesses = self.witnesses, self.witnesses.without(cell)
             self.hidden[cell] = False
             needs = [need for need in self.witnesses.missing() if need[0] not in self.hopeless]
             needs.sort(key=lambda need: need[0] != self.cause[cell])
-            tried = 0
             for need in needs:
                 if self.witnesses.prove(need):
                     continue
-                tried += 1
                 moves = (self._find(option, buying=False) for option in self._options(need))
-                move = next((found for found in moves if found is not None), None) if tried <= PATIENCE else None
+                move = next((found for found in moves if found is not None), None)
                 if move is None:
                     self.hidden[cell] = True
                     self.witnesses = kept
