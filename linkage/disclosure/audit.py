@@ -97,8 +97,13 @@ class AuditResult:
         return not self.violations and not self.inconsistent
 
 
-def audit(published: Sequence[Published], structure: Structure, targets: Sequence[Target]) -> AuditResult:
-    """Attack ``published`` and report what can be said of each target."""
+def audit(
+    published: Sequence[Published], structure: Structure, targets: Sequence[Target], settle_all: int = SETTLE_ALL
+) -> AuditResult:
+    """Attack ``published`` and report what can be said of each target.
+
+    Up to ``settle_all`` targets, every interval is the exact one.
+    """
     rows = [_row_sums(table, structure) for table in published]
     matrices, values = [], []
     for table, matrix in zip(published, rows, strict=True):
@@ -125,7 +130,7 @@ def audit(published: Sequence[Published], structure: Structure, targets: Sequenc
         intervals = []
         for number, target in enumerate(targets):
             low, high, exact = float(bounds.low[number]), float(bounds.high[number]), bool(bounds.settled[number])
-            if len(targets) <= SETTLE_ALL and not exact:
+            if len(targets) <= settle_all and not exact:
                 (low, high), exact = attack.interval(number), True
             intervals.append(Interval(target, low, high, exact))
     except Inconsistent as problem:

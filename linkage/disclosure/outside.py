@@ -1,0 +1,189 @@
+"""The audit of anyone's published table: what its hidden cells give away to a reader with a solver.
+
+Rules:
+
+- Nothing is known but what was printed. A cell that is not a number is hidden, whatever stands there.
+- A hidden cell is given away if the attacker's upper bound is below the threshold: the reader then knows that the
+  number is small, or even which it is.
+- Tables handed in together are one system, joined by the dimensions they share by name. A combination that no
+  row names is a zero.
+- Rows at several levels (schools and districts) need to be told which school is in which district.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from linkage.disclosure.audit import AuditResult, Published, Structure, Target, audit
+from linkage.disclosure.rules import TOTAL
+from linkage.errors import InputError
+
+TOTAL_WORDS = frozenset({"total", "all", "sum", "totals", "all students", "(all)", "overall"})
+HIDDEN = "hidden"
+MOST_INNER = 500_000
+
+
+@dataclass(frozen=True, eq=False)
+class ReadTable:
+    """A published table in long form: text dimensions, and numbers or what stands in their place."""
+
+    name: str
+    frame: pd.DataFrame
+    by: tuple[str, ...]
+    measure: str
+
+
+@dataclass(frozen=True)
+class GivenAway:
+    """A hidden cell and the bounds that a reader can put on it."""
+
+    table: str
+    cell: tuple[str, ...]
+    low: float
+    high: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether only one whole number is possible."""
+        return int(np.floor(self.high + 1e-6)) - int(np.ceil(self.low - 1e-6)) < 1
+
+
+@dataclass(frozen=True)
+class OutsideAudit:
+    """What an outsider can do with published tables."""
+
+    cells: int
+    hidden: int
+    given_away: tuple[GivenAway, ...]
+    programs: int
+    inconsistent: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether no hidden cell is given away and the numbers add up."""
+        return not self.given_away and not self.inconsistent
+
+
+def read_long(name: str, frame: pd.DataFrame, by: Sequence[str] = (), measure: str | None = None) -> ReadTable:
+    """Read a published table: long if its dimensions are named or can be told from numbers, else a crosstab.
+
+    In a crosstab the first column holds the rows' codes and every other header is a code of the second dimension.
+    """
+    frame = frame.astype(str).apply(lambda column: column.str.strip())
+    if not by:
+        numeric = [column for column in frame.columns if _numbers(frame[column]).notna().any()]
+        if (
+            len(frame.columns) > 2
+            and list(frame.columns[1:]) == numeric[-(len(frame.columns) - 1) :]
+            and measure is None
+        ):
+            first = str(frame.columns[0])
+            frame = frame.melt(id_vars=first, var_name="column", value_name="count").astype(str)
+            by, measure = [first, "column"], "count"
+        else:
+            measure = measure or (numeric[-1] if numeric else str(frame.columns[-1]))
+            by = [str(column) for column in frame.columns if column != measure]
+    measure = measure or next((str(c) for c in reversed(frame.columns) if c not in by), None)
+    missing = [column for column in [*by, *([measure] if measure else [])] if column not in frame.columns]
+    if missing or measure is None:
+        raise InputError(f"{name}: no such column", problems=missing, advice="Name the columns as the header does.")
+    total = frame[list(by)].apply(lambda column: column.str.lower().isin(TOTAL_WORDS))
+    codes = frame[list(by)].mask(total, TOTAL)
+    shown = _numbers(frame[measure])
+    if (shown < 0).any():
+        raise InputError(f"{name}: column {measure!r} holds negative numbers", advice="Only counts can be audited.")
+    codes[measure] = np.where(shown.notna(), shown, HIDDEN).astype(object)
+    repeated = int(codes.duplicated(list(by)).sum())
+    if repeated:
+        raise InputError(
+            f"{name}: {repeated} rows repeat the codes of another row", advice="Name every dimension with --by."
+        )
+    return ReadTable(name, codes, tuple(str(column) for column in by), str(measure))
+
+
+def audit_outside(
+    tables: Sequence[ReadTable], threshold: int, within: Mapping[str, pd.DataFrame] | None = None
+) -> OutsideAudit:
+    """Attack ``tables`` together and list the hidden cells that are shown to be below ``threshold``.
+
+    ``within`` gives, for a dimension with rows at several levels, a frame whose columns are its levels, finest first.
+    """
+    within = within or {}
+    published = []
+    problems = [
+        f"{table.name}: column {column!r} holds several levels"
+        for table in tables
+        for column in table.by
+        if f"{column}_level" in table.by and column not in within
+    ]
+    if problems:
+        raise InputError("Which codes lie in which is not known.", problems, "Give the codes' table with --within.")
+    for table in tables:
+        by = tuple(column for column in table.by if not column.endswith("_level"))
+        dimensions = tuple(
+            tuple(str(name) for name in within[column].columns) if f"{column}_level" in table.by else (column,)
+            for column in by
+        )
+        published.append(Published("", table.name, table.frame, dimensions, table.measure, HIDDEN))
+    inner = _inner(published, within)
+    structure = Structure((inner,), np.ones((len(inner), 1), dtype=bool))
+    targets = [
+        Target(number, row, low=-1.0, high=float(threshold), either=True)
+        for number, table in enumerate(published)
+        for row in np.flatnonzero(table.frame[table.measure].astype("object").eq(HIDDEN)).tolist()
+    ]
+    result: AuditResult = audit(published, structure, targets, settle_all=0)
+    given = tuple(
+        GivenAway(
+            published[found.target.table].name,
+            tuple(
+                str(published[found.target.table].frame.iloc[found.target.row][levels[0]])
+                for levels in published[found.target.table].dimensions
+            ),
+            found.low,
+            found.high,
+        )
+        for found in result.violations
+    )
+    size = sum(len(table.frame) for table in tables)
+    return OutsideAudit(size, len(targets), given, result.programs, result.inconsistent)
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    numbers: pd.Series = pd.to_numeric(column.str.replace(",", ""), errors="coerce")
+    return numbers
+
+
+def _inner(published: Sequence[Published], within: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the inner combinations that the finest rows of the tables allow."""
+    inner: pd.DataFrame | None = None
+    for table in published:
+        finest = np.ones(len(table.frame), dtype=bool)
+        for levels in table.dimensions:
+            if len(levels) > 1:
+                finest &= table.frame[f"{levels[0]}_level"].eq(levels[0]).to_numpy()
+            finest &= table.frame[levels[0]].ne(TOTAL).to_numpy()
+        columns = [levels[0] for levels in table.dimensions]
+        part = table.frame.loc[finest, columns].drop_duplicates()
+        if inner is None:
+            inner = part
+            continue
+        shared = [column for column in columns if column in inner.columns]
+        size = (
+            int((inner.groupby(shared).size() * part.groupby(shared).size()).sum())
+            if shared
+            else len(inner) * len(part)
+        )
+        if size > MOST_INNER:
+            raise InputError(f"Together the tables have more than {MOST_INNER} inner cells.")
+        inner = inner.merge(part, how="inner" if shared else "cross")
+    if inner is None or inner.empty:
+        raise InputError("The tables have no inner cells.", advice="A table needs rows that are not totals.")
+    for column, levels in within.items():
+        if column in inner.columns and len(levels.columns) > 1:
+            inner = inner.merge(levels.astype(str).drop_duplicates(), how="left", on=column)
+    return inner.reset_index(drop=True)
