@@ -200,8 +200,8 @@ def audit(
     if found.inconsistent:
         raise DisclosureError(
             "The published numbers contradict each other.",
-            [found.inconsistent],
-            "They may be rounded, or made from different persons; then nothing can be concluded here.",
+            found.inconsistent,
+            "If they were made from different persons, a difference counts the persons left out; if rounded, nothing follows.",
         )
     if found.passed:
         click.echo(f"No hidden cell can be shown to be below {threshold}.")

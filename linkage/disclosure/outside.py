@@ -60,7 +60,7 @@ class OutsideAudit:
     hidden: int
     given_away: tuple[GivenAway, ...]
     programs: int
-    inconsistent: str
+    inconsistent: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
@@ -76,14 +76,10 @@ def read_long(name: str, frame: pd.DataFrame, by: Sequence[str] = (), measure: s
     frame = frame.astype(str).apply(lambda column: column.str.strip())
     if not by:
         numeric = [column for column in frame.columns if _numbers(frame[column]).notna().any()]
-        if (
-            len(frame.columns) > 2
-            and list(frame.columns[1:]) == numeric[-(len(frame.columns) - 1) :]
-            and measure is None
-        ):
-            first = str(frame.columns[0])
-            frame = frame.melt(id_vars=first, var_name="column", value_name="count").astype(str)
-            by, measure = [first, "column"], "count"
+        first = str(frame.columns[0])
+        if len(frame.columns) > 2 and frame[first].is_unique and set(frame.columns[1:]) <= set(numeric) | _blank(frame):
+            frame = frame.melt(id_vars=first, var_name="column", value_name="number").astype(str)
+            by, measure = [first, "column"], "number"
         else:
             measure = measure or (numeric[-1] if numeric else str(frame.columns[-1]))
             by = [str(column) for column in frame.columns if column != measure]
@@ -150,7 +146,30 @@ def audit_outside(
         for found in result.violations
     )
     size = sum(len(table.frame) for table in tables)
-    return OutsideAudit(size, len(targets), given, result.programs, result.inconsistent)
+    wrong = tuple(_contradictions(published)) or ((result.inconsistent,) if result.inconsistent else ())
+    return OutsideAudit(size, len(targets), given, result.programs, wrong)
+
+
+def _blank(frame: pd.DataFrame) -> set[str]:
+    """Columns in which everything is hidden by one symbol."""
+    return {str(column) for column in frame.columns if frame[column].nunique() == 1}
+
+
+def _contradictions(published: Sequence[Published]) -> list[str]:
+    """Name the sums that two tables print differently: the difference is itself a number of persons."""
+    seen: dict[frozenset[tuple[str, str]], tuple[str, float]] = {}
+    found = []
+    for table in published:
+        for row in table.frame.to_dict("records"):
+            codes = [(levels[0], str(row[levels[0]])) for levels in table.dimensions if row[levels[0]] != TOTAL]
+            if row[table.measure] == HIDDEN:
+                continue
+            number = float(row[table.measure])
+            name, other = seen.setdefault(frozenset(codes), (table.name, number))
+            if other != number:
+                cell = " / ".join(code for _, code in codes) or TOTAL
+                found.append(f"{cell} is {other:,.0f} in {name} and {number:,.0f} in {table.name}")
+    return found
 
 
 def _numbers(column: pd.Series) -> pd.Series:
@@ -183,7 +202,7 @@ def _inner(published: Sequence[Published], within: Mapping[str, pd.DataFrame]) -
         inner = inner.merge(part, how="inner" if shared else "cross")
     if inner is None or inner.empty:
         raise InputError("The tables have no inner cells.", advice="A table needs rows that are not totals.")
-    for column, levels in within.items():
-        if column in inner.columns and len(levels.columns) > 1:
-            inner = inner.merge(levels.astype(str).drop_duplicates(), how="left", on=column)
+    for column, codes in within.items():
+        if column in inner.columns and len(codes.columns) > 1:
+            inner = inner.merge(codes.astype(str).drop_duplicates(), how="left", on=column)
     return inner.reset_index(drop=True)
