@@ -23,7 +23,7 @@ _USES = {
     "link_only": "for linking only; never shared",
     "output": "may be released",
     "output_coarsened": "may be released in coarser form",
-    "aggregate_only": "in tables only; never by row",
+    "aggregate_only": "in tables and flags only; never by row",
 }
 _BASES = {
     "ferpa_studies": "FERPA, studies exception",

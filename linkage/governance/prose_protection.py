@@ -92,12 +92,17 @@ def redisclosure_section(terms: Agreement) -> Section:
     """Render ``redisclosure``."""
     allowed = terms.redisclosure.allowed_to
     to_whom = f"except to {listed(allowed)}" if allowed else "to anyone"
-    paragraphs = (
+    paragraphs = [
         f"The recipient does not disclose the data further {to_whom}.",
         "The recipient does not try to identify a person, does not contact a person, and does not link the data with "
         "any other data.",
-    )
-    return Section("Redisclosure", "redisclosure", paragraphs)
+    ]
+    if any(output.kind in ("flag_back", "crosswalk") for output in terms.outputs):
+        paragraphs.append(
+            "A flag or a crosswalk tells a recipient about its own persons, whom it knows; it uses what it learns for "
+            "the listed purposes only, and learns nothing about anyone else."
+        )
+    return Section("Redisclosure", "redisclosure", tuple(paragraphs))
 
 
 def review_section(terms: Agreement) -> Section:
@@ -105,9 +110,10 @@ def review_section(terms: Agreement) -> Section:
     review = terms.review
     paragraphs = []
     if review.reviewers and review.provider_review_days:
+        days = "1 day" if review.provider_review_days == 1 else f"{review.provider_review_days} days"
         paragraphs.append(
-            f"Before an output is released, {listed(review.reviewers)} have {review.provider_review_days} days "
-            "to review it. It goes out when all have approved, or the days have passed without an objection."
+            f"Before an output is released, {listed(review.reviewers)} may review it for {days}. It goes out when all "
+            "have approved, or the time has passed without an objection."
         )
     elif review.reviewers:
         paragraphs.append(f"An objection by {listed(review.reviewers)} stops an output.")
