@@ -201,7 +201,7 @@ def audit(
         raise DisclosureError(
             "The published numbers contradict each other.",
             found.inconsistent,
-            "If they were made from different persons, a difference counts the persons left out; if rounded, nothing follows.",
+            "Made from different persons, their difference counts those left out; rounded, they prove nothing.",
         )
     if found.passed:
         click.echo(f"No hidden cell can be shown to be below {threshold}.")

@@ -163,7 +163,7 @@ def _keep_published(tables: Sequence[TableCells], hideable: np.ndarray, sensitiv
     problems = []
     for cells in tables:
         for selector in cells.table.must_publish:
-            chosen = np.logical_and.reduce([cells.keys[c].eq(str(code)).to_numpy() for c, code in selector.items()])
+            chosen = chosen_by([selector], cells.keys)
             clash = int((chosen & sensitive[cells.cell]).sum())
             if clash:
                 problems.append(f"table {cells.table.name!r}: {clash} of the cells {dict(selector)}")
@@ -174,6 +174,14 @@ def _keep_published(tables: Sequence[TableCells], hideable: np.ndarray, sensitiv
             problems=problems,
             advice="Take it off `must_publish`, or publish a coarser table.",
         )
+
+
+def chosen_by(selectors: Sequence[Mapping[str, str]], keys: pd.DataFrame) -> np.ndarray:
+    """Return which rows of ``keys`` some selector names."""
+    chosen = np.zeros(len(keys), dtype=bool)
+    for selector in selectors:
+        chosen |= np.logical_and.reduce([keys[column].eq(str(code)).to_numpy() for column, code in selector.items()])
+    return chosen
 
 
 def _table_cells(
@@ -198,9 +206,10 @@ def _table_cells(
         cut = part.iloc[first].reset_index(drop=True)
         value = np.bincount(label, weights=atoms.amount[inside], minlength=size)
         value = np.round(value) if table.measure == COUNT else value
-        needs.append(primary_needs(table, rules, columns, cut, value))
+        key = _key_frame(table, grouping, cut, size)
+        needs.append(primary_needs(table, rules, columns, cut, value, chosen_by(table.must_hide, key)))
         blocks.append(sparse.csr_matrix((np.ones(len(inside)), (label, inside)), shape=(size, len(atoms))))
-        keys.append(_key_frame(table, grouping, cut, size))
+        keys.append(key)
         values.append(value)
         costs.append((1 + np.log1p(value)) * _price(table, grouping))
     every = Needs(*(np.concatenate([getattr(each, part.name) for each in needs]) for part in fields(Needs)))

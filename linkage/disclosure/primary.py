@@ -40,11 +40,17 @@ class Needs:
 
 
 def primary_needs(
-    table: Table, rules: DisclosureRules, columns: Sequence[str], keys: pd.DataFrame, value: np.ndarray
+    table: Table,
+    rules: DisclosureRules,
+    columns: Sequence[str],
+    keys: pd.DataFrame,
+    value: np.ndarray,
+    must_hide: np.ndarray,
 ) -> Needs:
     """Apply ``rules`` to the cells of one grouping set.
 
-    ``keys`` holds the codes of each cell in ``columns`` and ``value`` what the cell would print.
+    ``keys`` holds the codes of each cell in ``columns``, ``value`` what the cell would print, ``must_hide`` whether it
+    is to be hidden whatever the rules say.
     """
     up, down = np.zeros(len(value)), np.zeros(len(value))
     reason = np.full(len(value), "", dtype=object)
@@ -63,6 +69,7 @@ def primary_needs(
         mark(small, rules.person_threshold - value, np.ones(len(value)), "persons")
     else:
         mark(small, whole, whole, "persons")
+    mark(must_hide, np.maximum(whole, np.minimum(1, value)), whole, "asked for")
     if facts is not None:
         if table.contributor is not None:
             few = (facts.contributors > 0) & (facts.contributors < rules.employer_threshold)

@@ -48,6 +48,8 @@ class Table:
     population: str = "all"
     id: str | None = None
     must_publish: Sequence[Mapping[str, str]] = ()
+    must_hide: Sequence[Mapping[str, str]] = ()
+    """Cells named by their key columns (``{"school": "North", "grade": "Total"}``); a column left out is any code."""
     priority: Mapping[str, float] = field(default_factory=dict)
     """Cost factor per level column (or ``"Total"``): above 1 is spared, below 1 is sacrificed first."""
 
