@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from linkage.registry.store import Registry
+
+NURSERY = Path(__file__).with_name("crash_nursery.py")
+
+
+def killed(folder, kills, seed):
+    single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1"}
+    command = [sys.executable, str(NURSERY), str(folder), str(kills), str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | single)
+    found = json.loads(done.stdout)
+    assert found["old"] + found["new"] == found["kills"] == kills
+    assert found["wrong"] == 0
+    return found
+
+
+def test_a_run_killed_at_any_instant_leaves_the_old_state_or_the_new_one(tmp_path):
+    killed(tmp_path, 20, 1)
+
+
+@pytest.mark.slow
+def test_two_hundred_kills_leave_the_old_state_or_the_new_one(tmp_path):
+    found = killed(tmp_path, 200, 2)
+    assert min(found["old"], found["new"], found["hot"]) > 0
+
+
+RACER = """
+import sys
+from pathlib import Path
+from registry_world import clusters, run
+from linkage.registry.plan import plan_update
+from linkage.registry.store import Registry
+name = sys.argv[2]
+with Registry.open(Path(sys.argv[1]), create=True) as registry:
+    for number in range(5):
+        with registry.exclusive():
+            table = clusters(f"k12:a {name}:{'abcde'[number]}")
+            registry.apply(plan_update(registry.state(), table), run())
+"""
+
+
+def test_two_processes_that_write_at_once_take_turns_and_lose_nothing(tmp_path):
+    path = tmp_path / "registry.sqlite"
+    here = os.environ | {"PYTHONPATH": str(NURSERY.parent)}
+    racers = [subprocess.Popen([sys.executable, "-c", RACER, str(path), name], env=here) for name in ("one", "two")]
+    assert [racer.wait(60) for racer in racers] == [0, 0]
+
+    with Registry.open(path) as registry:
+        assert registry.head().run == 10
+        assert registry.verify().problems == ()
+        table = registry.crosswalk()
+        assert (len(table), table["student_id"].nunique()) == (11, 1)
