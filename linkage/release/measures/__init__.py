@@ -1,0 +1,1 @@
+"""The measures that education people use, defined as they define them."""
