@@ -141,3 +141,10 @@ def test_an_element_in_no_output_is_released_to_nobody(consortium: Consortium, c
     answers = sentences(consortium.sign(without), "CohortYear")
     assert answers[1][0] is False
     assert "released to nobody" in answers[1][1]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
+def test_the_rendered_templates_in_docs_are_those_that_are_shipped(path: Path) -> None:
+    page = path.parent.parent / "docs" / "agreements" / f"{path.stem}.html"
+    standing = StandingAgreement(parse_agreement(path.read_bytes(), path.name))
+    assert page.read_text() == render_html(standing), f"linkage agreement render {path} --out {page}"
