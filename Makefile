@@ -26,5 +26,11 @@ lint: $(READY)  ## style, types and the house's dependency rule
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: $(READY)  ## benchmarks, beside the peers that are installed
+	$(BIN)/python -m bench
+
+docs: $(READY)  ## write the command reference
+	$(BIN)/python -m docs.reference
+
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-world

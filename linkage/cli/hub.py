@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from linkage.cli.common import ExistingFile, Folder, NewFile, now, refuse_existing
+from linkage.cli.ids import ids
 from linkage.engine import journal
 from linkage.engine.facts import EncodingFacts
 from linkage.engine.matcher import match as run_match
@@ -34,6 +35,9 @@ HubFolder = click.argument("hub", type=Folder)
 @click.group()
 def hub() -> None:
     """Receive sealed packages, link them, keep the IDs, release what agreements allow."""
+
+
+hub.add_command(ids)
 
 
 @hub.command("new")

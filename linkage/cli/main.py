@@ -33,6 +33,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Counsel and oversight": {
         "agreement": ("agreement:agreement", "Check, render, sign, verify and explain agreements."),
+        "status": ("oversight:status", "Say what is owed under the agreements; fails if anything is overdue."),
+        "destroy": ("oversight:destroy", "Destroy files and certify it."),
     },
 }
 _PLACES = {name: place for section in COMMANDS.values() for name, (place, _) in section.items()}
