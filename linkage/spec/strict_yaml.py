@@ -7,6 +7,8 @@ Rules:
   truth value, a date, a base-60 and an octal number; a country code or a ZIP would change its meaning.)
 - Refused: a key given twice, anchors and aliases, merge keys, tags, keys that are not text, a second
   document. Two readers of a refused form could understand different things, and one of them signs it.
+- Refused: characters that change the order or the lines in which text is seen (bidirectional controls, zero-width
+  blanks, Unicode line separators): a person and a machine would read different documents.
 - Refused before anything is built: more than 256 kB of text, more than 20 levels.
 - Every problem is reported, each as ``file:line: field.path: what is wrong``.
 """
@@ -35,6 +37,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]*)?\.[0-9]+([eE][-+]?[0-9]+)?|[-+]?(0|[1-9][0-9]*)[eE][-+]?[0-9]+")
+_UNSEEN = re.compile("[\u0085\u200b\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _CONSTANTS: Final[Mapping[str, bool | None]] = {
     "": None,
     "~": None,
@@ -101,6 +104,11 @@ def load_yaml(text: str, source: str, error_cls: type[LinkageError] = LinkageErr
     """
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise error_cls(f"{source} is larger than {MAX_BYTES // 1024} kB, the most that is read.")
+    unseen = _UNSEEN.search(text)
+    if unseen is not None:
+        line = text.count("\n", 0, unseen.start()) + 1
+        problem = f"{source}:{line}: the character U+{ord(unseen[0]):04X} is not accepted; delete it"
+        raise error_cls(f"{source} holds a character that cannot be seen.", [problem])
     builder = _Builder(source, yaml.parse(text, Loader=yaml.SafeLoader))
     try:
         data = builder.document()
