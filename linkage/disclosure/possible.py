@@ -48,8 +48,8 @@ def with_possible(atoms: Atoms, tables: Sequence[Table], zeros_sensitive: bool) 
         return atoms
     columns = list(wide.columns)
     parts: list[pd.DataFrame] = []
-    for number, table in enumerate(tables):
-        frame = atoms.frame_of[number]
+    crossings = {(atoms.frame_of[number], table.columns): table for number, table in enumerate(tables)}
+    for (frame, _), table in crossings.items():
         occurring = atoms.profiles[frame][atoms.member[:, frame] & (atoms.amount > 0)]
         if zeros_sensitive:
             parts += [occurring[list(levels)].drop_duplicates() for levels in table.level_columns]
