@@ -47,12 +47,11 @@ def _by_position(text: str, label: str = "") -> tuple[str, ...]:
 
 def _date(value: str) -> tuple[Group, ...]:
     year, _, rest = value.partition("-")
-    features = [*_by_position(year, "y"), f"Y:{year}"]
+    features = _by_position(year, "y")
     if rest:
         month, day = rest.split("-")
-        features += [*_by_position(month, "m"), *_by_position(day, "d"), f"M:{month}", f"D:{day}"]
-        features += [f"v:{month}", f"v:{day}" if day != month else f"v:{day}:2"]
-    return (Group(1.0, tuple(features)),)
+        features += (*_by_position(month, "m"), *_by_position(day, "d"))
+    return (Group(1.0, features),)
 
 
 def _street(value: str) -> tuple[Group, ...]:

@@ -1,0 +1,102 @@
+"""Rows that cannot be hashed as they are: set aside with a reason, never dropped in silence.
+
+Rules:
+
+- A quarantined row is known by its number in the file (from 1; the header and blank lines are not counted) and by a
+  reason. Its values are nowhere.
+- One bad row in a million does not stop the other rows; more than the spec's ``quarantine_limit`` does, because then
+  it is the export that is wrong.
+- Which of two different rows with one local ID is right cannot be known here, so both are set aside. Where a row merely
+  repeats an earlier one, the first stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from linkage.errors import InputError
+
+
+class Reason(StrEnum):
+    """Why a row was set aside."""
+
+    RAGGED = "the number of values is not that of the header"
+    UNCLOSED_QUOTE = "a quote is opened and closed lines later, so that rows are swallowed"
+    TOO_LONG = "the line is longer than the layout says"
+    ENCODING = "a value is not in the file's encoding"
+    NUL = "a value holds a NUL byte"
+    NO_LOCAL_ID = "the local ID is empty"
+    REPEATED_LOCAL_ID = "another row has the same local ID but other identifiers"
+    REPEATED_ROW = "the row repeats an earlier one"
+    NO_IDENTIFIER = "no identifier holds a usable value"
+
+
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """A row's number in its file, and why it was set aside."""
+
+    row: int
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """The rows of one file that were set aside, of how many."""
+
+    rows: tuple[QuarantinedRow, ...]
+    of: int
+
+    @property
+    def share(self) -> float:
+        """The share of the file's rows that was set aside."""
+        return len(self.rows) / self.of if self.of else 0.0
+
+    def counts(self) -> dict[Reason, int]:
+        """Count rows by reason, the commonest first."""
+        return dict(Counter(row.reason for row in self.rows).most_common())
+
+    def to_csv(self) -> bytes:
+        """Return the quarantine file: row numbers and reasons, no values."""
+        frame = pd.DataFrame(
+            {"row": [row.row for row in self.rows], "reason": [row.reason.value for row in self.rows]}
+        ).sort_values("row")
+        return frame.to_csv(index=False).encode()
+
+    def require_within(self, limit: float) -> None:
+        """Raise InputError where the share that was set aside exceeds ``limit``."""
+        if self.share > limit:
+            raise InputError(
+                f"{len(self.rows):,} of {self.of:,} rows cannot be used, more than the spec's quarantine_limit of "
+                f"{limit:.2%} of the rows",
+                [f"{count:,} rows: {reason.value}" for reason, count in self.counts().items()],
+                "mend the export; the quarantine file names the rows, and `linkage check` says more",
+            )
+
+
+def repeated_ids(ids: pd.Series, contents: pd.Series) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find rows whose local ID is repeated: positions that conflict, and positions that repeat an earlier row.
+
+    ``ids`` are texts, empty where missing; ``contents`` is equal for two rows exactly if their identifiers are.
+    """
+    ids, contents = ids.reset_index(drop=True), contents.reset_index(drop=True)
+    given = ids != ""
+    shared = given & ids.duplicated(keep=False)
+    if not shared.any():
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    found = pd.DataFrame({"id": ids[shared], "contents": contents[shared]})
+    conflicting = found.groupby("id")["contents"].transform("nunique") > 1
+    repeats = ~conflicting & found["id"].duplicated()
+    positions = found.index.to_numpy(dtype=np.int64)
+    return positions[conflicting.to_numpy()], positions[repeats.to_numpy()]
+
+
+def quarantined(positions: Iterable[int], row_numbers: NDArray[np.int64], reason: Reason) -> list[QuarantinedRow]:
+    """Name the rows at some positions of a table by their numbers in the file."""
+    return [QuarantinedRow(int(row_numbers[position]), reason) for position in positions]
