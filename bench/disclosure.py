@@ -1,0 +1,191 @@
+"""Disclosure control: cells hidden, seconds taken, and what an attacker of no relation to the product wins.
+
+``python -m bench.disclosure`` prints a table; ``--json`` adds one JSON object on the last line; ``--quick`` leaves
+out what takes minutes. Known results of other tools stand beside ours: GaussSuppression 1.2.3 (exact protection
+only) and G-Confid 2.0.4 (bounded intervals), as they were measured on the same instances.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table as Grid
+from scipy.optimize import linprog
+
+from linkage.disclosure import DisclosureRules, Table, protect
+
+INSTANCES = Path(__file__).parent.parent / "tests" / "disclosure" / "data"
+RULES = DisclosureRules(person_threshold=10)
+EXACT = RULES.model_copy(update={"protection": "exact"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """One release protected and audited."""
+
+    name: str
+    published: int
+    primary: int
+    hidden: int
+    distinct_hidden: int
+    seconds: float
+    programs: int
+    known: str
+
+
+def instance(name: str) -> Table:
+    """Return a published instance of Statistics Norway's SSBtools."""
+    frame = pd.read_csv(INSTANCES / f"ssb_{name}.inner.csv")
+    levels = {"region": ("county", "k_group"), "months": ("months2",)}
+    by = [column for column in ("region", "main_income", "months") if column in frame]
+    return Table(name, frame, by, levels={k: v for k, v in levels.items() if k in by}, count="freq")
+
+
+def state(seed: int = 1, schools: int = 90, districts: int = 15, pupils: int = 32_000) -> pd.DataFrame:
+    """Return the pupils of a fictional state, uneven as schools and groups are."""
+    rng = np.random.default_rng(seed)
+    district = rng.integers(0, districts, schools)
+    size = rng.lognormal(0, 0.7, schools)
+    school = rng.choice(schools, pupils, p=size / size.sum())
+    mix = rng.dirichlet([8, 4, 3, 1.5, 0.6, 0.3], schools)
+    group = (mix[school].cumsum(axis=1) < rng.random(pupils)[:, None]).sum(axis=1).clip(0, 5)
+    grade, sex = rng.integers(0, 4, pupils), rng.integers(0, 2, pupils)
+    return pd.DataFrame(
+        {
+            "school": [f"s{each:03}" for each in school],
+            "district": [f"d{each:02}" for each in district[school]],
+            "grade": [f"g{each}" for each in grade],
+            "band": np.where(grade < 2, "lower", "upper"),
+            "group": [f"r{each}" for each in group],
+            "sex": [f"x{each}" for each in sex],
+        }
+    )
+
+
+def statewide(districts: int) -> list[Table]:
+    """Return two tables for each district and one for the state, all over the same pupils."""
+    rng = np.random.default_rng(0)
+    count = districts * 150
+    district = rng.choice(districts, count, p=rng.dirichlet(np.full(districts, 2.0)))
+    mix = rng.dirichlet([8, 4, 3, 1], districts)
+    group = (mix[district].cumsum(axis=1) < rng.random(count)[:, None]).sum(axis=1).clip(0, 3)
+    frame = pd.DataFrame(
+        {
+            "district": [f"d{each:04}" for each in district],
+            "grade": [f"g{each}" for each in rng.integers(0, 4, count)],
+            "group": [f"r{each}" for each in group],
+            "sex": [f"x{each}" for each in rng.integers(0, 2, count)],
+        }
+    )
+    tables = [Table("state", frame, ["grade", "group", "sex"])]
+    for code in sorted(frame["district"].unique()):
+        tables.append(Table(f"{code} grades", frame, ["grade", "group"], where={"district": [code]}))
+        tables.append(Table(f"{code} sexes", frame, ["group", "sex"], where={"district": [code]}))
+    return tables
+
+
+def run(name: str, tables: Sequence[Table], rules: DisclosureRules, known: str = "") -> Run:
+    """Protect ``tables`` and time it, audit and all."""
+    start = time.perf_counter()
+    result = protect(tables, rules, release=name)
+    seconds = time.perf_counter() - start
+    primary = sum(int(frame["status"].eq("primary").sum()) for _, frame in result.explanation)
+    return Run(
+        name,
+        sum(table.cells for table in result.certificate.tables),
+        primary,
+        sum(table.hidden for table in result.certificate.tables),
+        sum(system.hidden_cells for system in result.certificate.systems),
+        seconds,
+        sum(system.linear_programs for system in result.certificate.systems),
+        known,
+    )
+
+
+def attacker_wins(seeds: Sequence[int]) -> int:
+    """Count the intervals that a reader with scipy violates in random linked tables, rates among them."""
+    return sum(_violations(seed) for seed in seeds)
+
+
+def _violations(seed: int) -> int:
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(30, 400))
+    kinds = {"school": int(rng.integers(2, 7)), "grade": 3, "group": int(rng.integers(2, 5))}
+    frame = pd.DataFrame(
+        {name: [f"{name[0]}{k}" for k in rng.choice(n, size, p=rng.dirichlet(np.ones(n)))] for name, n in kinds.items()}
+    )
+    frame["passed"] = np.where(rng.random(size) < 0.7, "yes", "no")
+    crosses = [["school", "passed"], ["grade", "passed"], ["school", "group"]][: int(rng.integers(1, 4))]
+    result = protect([Table("-".join(by), frame, by) for by in crosses], RULES)
+    inner = frame.drop_duplicates()
+    amount = frame.value_counts().reindex(pd.MultiIndex.from_frame(inner)).to_numpy(float)
+    rows, values, hidden = [], [], []
+    for by in crosses:
+        for record in result["-".join(by)].to_dict("records"):
+            match = np.ones(len(inner), dtype=bool)
+            for column in by:
+                if record[column] != "Total":
+                    match &= inner[column].eq(record[column]).to_numpy()
+            if record["count"] == RULES.symbol:
+                hidden.append(match.astype(float))
+            else:
+                rows.append(match.astype(float))
+                values.append(float(record["count"]))
+    return sum(_too_close(np.array(rows), np.array(values), target, float(target @ amount)) for target in hidden)
+
+
+def _too_close(rows: np.ndarray, values: np.ndarray, target: np.ndarray, value: float) -> bool:
+    if not 0 < value < RULES.person_threshold:
+        return False
+    low = linprog(target, A_eq=rows, b_eq=values, bounds=(0, None), method="highs")
+    high = linprog(-target, A_eq=rows, b_eq=values, bounds=(0, None), method="highs")
+    reached = np.inf if high.status == 3 else -high.fun
+    return bool(low.fun > value - 1 + 1e-6 or reached < RULES.person_threshold - 1e-6)
+
+
+def runs(quick: bool) -> Iterator[Callable[[], Run]]:
+    """Yield what is to be measured."""
+    yield lambda: run("d2, exact", [instance("d2")], EXACT, "GaussSuppression 41 distinct")
+    yield lambda: run("d2, intervals", [instance("d2")], RULES, "G-Confid 45")
+    yield lambda: run("d3, exact", [instance("d3")], EXACT, "GaussSuppression 643 distinct")
+    yield lambda: run("d3, intervals", [instance("d3")], RULES, "G-Confid 720 in 25.5 s")
+    if not quick:
+        levels = {"school": ("district",), "grade": ("band",)}
+        big = Table("state", state(), ["school", "grade", "group", "sex"], levels=levels)
+        yield lambda: run("state, 4 dimensions", [big], RULES, "at most 300 s wanted")
+        yield lambda: run("statewide, 1,001 tables", statewide(500), RULES, "at most 600 s wanted")
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Leave out what takes minutes.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
+@click.option("--systems", default=300, show_default=True, help="Random systems for the attacker.")
+def main(quick: bool, as_json: bool, systems: int) -> None:
+    """Measure disclosure control."""
+    grid = Grid(title="Disclosure control, threshold 10")
+    for heading in ("release", "cells", "primary", "hidden", "distinct", "seconds", "audit LPs", "beside"):
+        grid.add_column(heading, justify="left" if heading in ("release", "beside") else "right")
+    found = []
+    for measure in runs(quick):
+        each = measure()
+        found.append(each)
+        numbers = (each.published, each.primary, each.hidden, each.distinct_hidden)
+        grid.add_row(each.name, *(f"{n:,}" for n in numbers), f"{each.seconds:.1f}", str(each.programs), each.known)
+    Console(width=120).print(grid)
+    seeds = range(min(systems, 40) if quick else systems)
+    wins = attacker_wins(seeds)
+    print(f"Independent attacker on {len(seeds)} random systems: {wins} intervals violated.")
+    if as_json:
+        print(json.dumps({"runs": [asdict(each) for each in found], "systems": len(seeds), "violations": wins}))
+
+
+if __name__ == "__main__":
+    main()
