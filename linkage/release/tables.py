@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from linkage import disclosure
+from linkage.disclosure.rates import EDFACTS, rounded_amount
 from linkage.disclosure.rules import TOTAL
 from linkage.disclosure.tables import COUNT
 from linkage.errors import InputError
@@ -27,11 +28,9 @@ from linkage.governance.datasets import ValueType
 from linkage.governance.thresholds import DisclosureControl
 from linkage.release.columns import Column
 from linkage.release.permission import PermittedRelease
-from linkage.release.rates import banded
 from linkage.release.units import NO, YES, MeasurePlan, Units, gather_units
 from linkage.release.workspace import Source, Workspace
 
-FIGURES = 3
 _MEANINGS = {
     "count": "Number of persons.",
     "rate": "Share of the persons in the cell of whom it is on record; not linked counts as not on record.",
@@ -129,10 +128,22 @@ def _columns(units: Units, shown: pd.DataFrame) -> tuple[Column, ...]:
         described[measure.name] = Column(
             measure.name,
             "text" if measure.statistic == "rate" else kind,
-            measure.definition or _MEANINGS[measure.statistic],
+            _meaning(plan),
             sources=measure.elements,
         )
     return tuple(described[str(header)] for header in shown.columns)
+
+
+def _meaning(plan: MeasurePlan) -> str:
+    if plan.definition is None:
+        return plan.measure.definition or _MEANINGS[plan.measure.statistic]
+    definition = plan.definition
+    parts = [f"{definition.title} ({definition.authority}).", f"Counted: {definition.counted}"]
+    if plan.measure.statistic == "rate":
+        parts.append(f"Met: {definition.met}")
+    if plan.has_amount:
+        parts.append(f"{plan.measure.statistic.capitalize()} of: {definition.value}")
+    return " ".join(parts)
 
 
 def _has_rate(units: Units) -> bool:
@@ -148,7 +159,7 @@ def _tables(units: Units) -> Iterator[disclosure.Table]:
     for period in _periods(units):
         for plan in units.measures:
             yield _persons_table(units, plan, period)
-            if plan.amount is not None:
+            if plan.has_amount:
                 yield _amounts_table(units, plan, period)
 
 
@@ -157,6 +168,7 @@ def _persons_table(units: Units, plan: MeasurePlan, period: str | None) -> discl
     where = _in_period(units, period)
     if plan.measure.statistic == "rate":
         by = [*by, plan.flag]
+        where = where | {plan.flag: [YES, NO]}
     else:
         where = where | {plan.flag: [YES]}
     return disclosure.Table(
@@ -173,8 +185,10 @@ def _persons_table(units: Units, plan: MeasurePlan, period: str | None) -> discl
 
 def _amounts_table(units: Units, plan: MeasurePlan, period: str | None) -> disclosure.Table:
     by, margins = _cut(units)
-    data = units.amounts[plan.measure.name].rename(columns={"amount": plan.measure.name})
-    named = plan.employer is not None and plan.amount is not None and plan.employer[0].key == plan.amount[0].key
+    data = units.amounts[plan.measure.name]
+    # Amounts below zero (a loss of points) are moved up together; what is published is moved back.
+    data = data.assign(**{plan.measure.name: data["amount"] - _floor(data["amount"])})
+    named = plan.employer is not None and data["employer"].notna().any()
     return disclosure.Table(
         _amounts_name(plan, period),
         data.assign(id=data["id"] + "|" + data["employer"].fillna("").astype(str)),
@@ -238,18 +252,20 @@ def _measure(
     if plan.measure.statistic == "rate":
         return _rates(persons, by, plan.flag, control)
     counts = persons.set_index(by)[COUNT]
-    if plan.amount is None:
+    if not plan.has_amount:
         return _rounded(counts, control)
     sums = result[_amounts_name(plan, period)].set_index(by)[plan.measure.name].reindex(counts.index)
     hidden = sums.eq(symbol) | counts.eq(symbol)
-    numbers = pd.to_numeric(sums.where(~hidden), errors="coerce")
+    persons_shown = pd.to_numeric(counts.where(~hidden), errors="coerce")
+    floor = _floor(units.amounts[plan.measure.name]["amount"])
+    numbers = pd.to_numeric(sums.where(~hidden), errors="coerce") + floor * persons_shown
     if plan.measure.statistic == "mean":
-        numbers = numbers / pd.to_numeric(counts.where(~hidden), errors="coerce")
+        numbers = numbers / persons_shown
     elif plan.measure.statistic == "median":
         numbers = _medians(units.amounts[plan.measure.name], by, units, period).reindex(counts.index).where(~hidden)
     if plan.measure.statistic == "sum":
         return _rounded(numbers.astype(object).where(~hidden, symbol), control)
-    return numbers.map(_figures).astype(object).where(~hidden, symbol)
+    return numbers.map(rounded_amount, na_action="ignore").astype(object).where(~hidden, symbol)
 
 
 def _rates(persons: pd.DataFrame, by: list[str], flag: str, control: DisclosureControl) -> pd.Series:
@@ -257,12 +273,14 @@ def _rates(persons: pd.DataFrame, by: list[str], flag: str, control: DisclosureC
     # A side that no person is on is a zero that may be published; one that is hidden has the symbol.
     sides = sides.astype(object).where(sides.notna(), 0)
     hidden = (sides == control.symbol).any(axis=1) | sides[TOTAL].eq(0)
-    share = sides[YES].where(~hidden, 0).astype(float) / sides[TOTAL].where(~hidden, 1).astype(float)
+    met = sides[YES].where(~hidden, 0).astype(float)
     total = sides[TOTAL].where(~hidden, 0).astype(float)
     shown = [
-        banded(rate, number) if control.rate_bands else f"{rate:.1%}" for rate, number in zip(share, total, strict=True)
+        EDFACTS.show(met_here, number) if control.rate_bands else f"{met_here / max(number, 1):.1%}"
+        for met_here, number in zip(met, total, strict=True)
     ]
-    return pd.Series(shown, index=share.index, dtype=object).where(~hidden, control.symbol)
+    rates = pd.Series(shown, index=sides.index, dtype=object)
+    return rates.where(~hidden & rates.notna(), control.symbol)
 
 
 def _medians(amounts: pd.DataFrame, by: list[str], units: Units, period: str | None) -> pd.Series:
@@ -278,8 +296,8 @@ def _medians(amounts: pd.DataFrame, by: list[str], units: Units, period: str | N
     return medians
 
 
-def _figures(value: float) -> float:
-    return float(f"{value:.{FIGURES}g}")
+def _floor(amounts: pd.Series) -> float:
+    return min(0.0, float(amounts.min())) if len(amounts) else 0.0
 
 
 def _rounded(values: pd.Series, control: DisclosureControl) -> pd.Series:

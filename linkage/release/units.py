@@ -10,13 +10,15 @@ Rules:
   persons are in several.
 - A measure's element is counted for a person when a record of its dataset has it (for a boolean: has it true).
 - Amounts of one person are added up: two jobs in a quarter are one income, and without a period all quarters are.
+- A measure whose ``definition`` names one of :mod:`linkage.release.measures` is computed as that says; whoever it does
+  not count is in no cell of it.
 - Employers contribute to wage cells too (20 CFR 603.4). Counting persons, each has one employer, so that a cell never
   seems to have more employers than it has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -26,12 +28,16 @@ from linkage.errors import InputError
 from linkage.governance.datasets import Dataset, Element
 from linkage.governance.outputs import Measure, Table
 from linkage.release.coarsen import literal, name, output_form
+from linkage.release.measures.binding import bind_roles
+from linkage.release.measures.compute import outcome_sql
+from linkage.release.measures.definition import MeasureDefinition, known_measures, load_measure
+from linkage.release.measures.roles import periods_allowed
 from linkage.release.people import NO_RECORDS, NOT_LINKED, link_column, linked_rows, open_sources, people_sql
 from linkage.release.permission import PermittedRelease
 from linkage.release.workspace import Source
 
 SEVERAL, MISSING, NO_RECORD, UNLINKED = "(several)", "(missing)", "(no record)", "(not linked)"
-YES, NO = "yes", "no"
+YES, NO, OTHER = "yes", "no", "not counted"
 UNIT = "id"
 ALL_TIME = ""
 
@@ -52,9 +58,10 @@ class Dimension:
 
 @dataclass(frozen=True)
 class MeasurePlan:
-    """A measure with what it draws on: conditions, an amount, and the employer who contributes."""
+    """A measure with what it draws on: a definition, or conditions and an amount; and the employer who contributes."""
 
     measure: Measure
+    definition: MeasureDefinition | None
     conditions: tuple[tuple[Dataset, Element], ...]
     amount: tuple[Dataset, Element] | None
     employer: tuple[Dataset, Element] | None
@@ -63,6 +70,11 @@ class MeasurePlan:
     def flag(self) -> str:
         """Column that says whether a person counts."""
         return f"{self.measure.name}?"
+
+    @property
+    def has_amount(self) -> bool:
+        """Whether it averages or adds up amounts."""
+        return self.measure.statistic in ("sum", "mean", "median")
 
     @property
     def contributor(self) -> str | None:
@@ -119,12 +131,18 @@ def gather_units(
         connection.execute(
             f"CREATE VIEW {name(dataset.key)} AS SELECT *, {_period_sql(dataset, dimensions)} AS _period FROM {rows}"
         )
+    for number, plan in enumerate(measures):
+        if plan.definition is not None:
+            drawn = [permitted.resolve(reference) for reference in plan.measure.elements]
+            bind_roles(connection, plan.definition, drawn)
+            outcomes = outcome_sql(connection, plan.definition, _grade_precedence(permitted))
+            connection.execute(f"CREATE TABLE outcomes_{number} AS {outcomes}")
     connection.execute(f"CREATE TABLE units AS {_units_sql(permitted, dimensions, measures)}")
     persons = _frame(connection, "SELECT * FROM units ORDER BY ALL")
     amounts = {
-        plan.measure.name: _frame(connection, _amounts_sql(plan, dimensions))
-        for plan in measures
-        if plan.amount is not None
+        plan.measure.name: _frame(connection, _amounts_sql(plan, number, dimensions))
+        for number, plan in enumerate(measures)
+        if plan.has_amount
     }
     return Units(dimensions, measures, persons, amounts)
 
@@ -152,9 +170,16 @@ def _dimensions(permitted: PermittedRelease, output: Table) -> tuple[Dimension, 
 
 
 def _measures(permitted: PermittedRelease, output: Table, dimensions: Sequence[Dimension]) -> tuple[MeasurePlan, ...]:
-    plans, problems = [], []
+    plans: list[MeasurePlan] = []
+    problems: list[str] = []
     for measure in output.measures:
         drawn = [permitted.resolve(reference) for reference in measure.elements]
+        employer = _employer(permitted, [dataset for dataset, _ in drawn], dimensions)
+        if measure.definition in known_measures():
+            definition = load_measure(measure.definition)
+            problems += _misfits(measure, definition, any(dimension.is_period for dimension in dimensions))
+            plans.append(MeasurePlan(measure, definition, (), None, employer))
+            continue
         numbers = [pair for pair in drawn if output_form(pair[1]).type in ("integer", "number")]
         employers = [pair for pair in drawn if pair[1].class_ == "employer"]
         amounts: list[tuple[Dataset, Element]] = []
@@ -167,14 +192,31 @@ def _measures(permitted: PermittedRelease, output: Table, dimensions: Sequence[D
         plans.append(
             MeasurePlan(
                 measure,
+                None,
                 tuple(pair for pair in drawn if pair not in employers and pair not in amounts),
                 amounts[0] if amounts else None,
-                _employer(permitted, [dataset for dataset, _ in drawn], dimensions),
+                employer,
             )
         )
     if problems:
         raise InputError(f"The table {output.id} cannot be made as the agreement lists it.", problems)
     return tuple(plans)
+
+
+def _misfits(measure: Measure, definition: MeasureDefinition, has_period: bool) -> Iterator[str]:
+    """Yield why a defined measure cannot be shown as this statistic in this table."""
+    allowed = periods_allowed(definition)
+    if allowed == "needed" and not has_period:
+        yield f"{measure.name}: {definition.id} is of a school year; name the school year among the dimensions"
+    if allowed == "none" and has_period:
+        yield f"{measure.name}: {definition.id} is of a cohort; take the school year off the dimensions"
+    if measure.statistic in ("sum", "mean", "median") and definition.value is None:
+        yield f"{measure.name}: {definition.id} has no amount, only a count and a rate"
+
+
+def _grade_precedence(permitted: PermittedRelease) -> tuple[str, ...]:
+    rules = permitted.terms.linkage.precedence
+    return next((rule.order for rule in rules if rule.field in ("GradeLevel", "Grade")), ())
 
 
 def _cuts_years(dataset: Dataset, element: Element) -> bool:
@@ -224,6 +266,10 @@ def _units_sql(permitted: PermittedRelease, dimensions: Sequence[Dimension], mea
             f" ELSE {literal(MISSING)} END AS {name(dimension.header)}"
         )
     for number, plan in enumerate(measures):
+        if plan.definition is not None:
+            joins.append(_outcome_join(number, period is not None))
+            columns += _outcome_columns(number, plan)
+            continue
         held = []
         for place, (dataset, conditions) in enumerate(_by_dataset(plan).items()):
             alias = f"m{number}_{place}"
@@ -242,6 +288,28 @@ def _units_sql(permitted: PermittedRelease, dimensions: Sequence[Dimension], mea
                 f" END AS {name(str(plan.contributor))}"
             )
     return f"SELECT {', '.join(columns)} FROM ({base}) u {' '.join(joins)}"
+
+
+def _outcome_join(number: int, in_period: bool) -> str:
+    cohort = f" AND o{number}.cohort = TRY_CAST(u._period[1:4] AS INTEGER)" if in_period else ""
+    return f"LEFT JOIN outcomes_{number} o{number} ON o{number}.release_id = u.release_id{cohort}"
+
+
+def _outcome_columns(number: int, plan: MeasurePlan) -> list[str]:
+    """Return SQL for a defined measure's yes, no or not counted, and its contributor."""
+    outcome = f"o{number}"
+    match plan.measure.statistic:
+        case "rate":
+            says = f"WHEN {outcome}.met THEN '{YES}' ELSE '{NO}'"
+        case "count":
+            says = f"ELSE '{YES}'"
+        case _:
+            says = f"WHEN {outcome}.value IS NOT NULL THEN '{YES}' ELSE '{NO}'"
+    flag = f"CASE WHEN {outcome}.counted IS NOT TRUE THEN '{OTHER}' {says} END"
+    columns = [f"{flag} AS {name(plan.flag)}"]
+    if plan.contributor is not None:
+        columns.append(f"coalesce({outcome}.contributor, 'none ' || u.release_id) AS {name(plan.contributor)}")
+    return columns
 
 
 def _unit_id_sql(permitted: PermittedRelease) -> str:
@@ -288,15 +356,22 @@ def _holders_sql(key: str, conditions: Sequence[str]) -> str:
     return f"SELECT DISTINCT release_id, _period FROM {name(key)} WHERE {' AND '.join(conditions)}"
 
 
-def _amounts_sql(plan: MeasurePlan, dimensions: Sequence[Dimension]) -> str:
+def _amounts_sql(plan: MeasurePlan, number: int, dimensions: Sequence[Dimension]) -> str:
     """Return SQL for what each person (and employer) adds to the cells of an amount."""
-    assert plan.amount is not None, "asked only for amounts"
+    headers = ", ".join(f"u.{name(dimension.header)}" for dimension in dimensions)
+    if plan.definition is not None:
+        has_period = any(dimension.is_period for dimension in dimensions)
+        return (
+            f"SELECT {headers}, u.{UNIT}, u.release_id, o{number}.contributor AS employer, o{number}.value AS amount"
+            f" FROM units u {_outcome_join(number, has_period)}"
+            f" WHERE u.{name(plan.flag)} = '{YES}' ORDER BY ALL"
+        )
+    assert plan.amount is not None, "an amount comes from a definition or from an element"
     dataset, element = plan.amount
     employer = "NULL"
     if plan.employer is not None and plan.employer[0].key == dataset.key:
         employer = f"coalesce(CAST({name(plan.employer[1].name)} AS VARCHAR), {literal(MISSING)})"
     where = " AND ".join(_by_dataset(plan)[dataset.key])
-    headers = ", ".join(f"u.{name(dimension.header)}" for dimension in dimensions)
     return (
         f"SELECT {headers}, u.{UNIT}, u.release_id, a.employer, CAST(sum(a.amount) AS DOUBLE) AS amount"
         f" FROM units u JOIN (SELECT release_id, _period, {employer} AS employer, {name(element.name)} AS amount"

@@ -63,6 +63,10 @@ data:
       - {name: DaysAbsent, ceds: NumberOfDaysAbsent, use: output, type: integer, class: outcome}
       - {name: EntryDate, use: output_coarsened, type: date, coarsen: {method: year}}
       - {name: Note, use: output, type: text}
+      - {name: DaysEnrolled, use: aggregate_only, type: integer}
+      - {name: CohortYear, use: aggregate_only, type: integer}
+      - {name: ExitDate, ceds: EnrollmentExitDate, use: aggregate_only, type: date}
+      - {name: ExitType, ceds: ExitOrWithdrawalType, use: aggregate_only, type: code}
   - provider: neighbor
     dataset: enrollment
     description: The same next door.
@@ -161,6 +165,54 @@ outputs:
       - {name: workers, statistic: count, elements: [workforce.wages.quarter]}
       - {name: total, statistic: sum, elements: [workforce.wages.earnings]}
       - {name: middle, statistic: median, elements: [workforce.wages.earnings]}
+  - id: graduation
+    kind: table
+    title: Graduation by cohort
+    recipients: [university]
+    purposes: [research]
+    dimensions: [district.enrollment.CohortYear]
+    measures:
+      - name: graduated
+        statistic: rate
+        definition: acgr-4
+        elements: &HIGH
+      - name: cohort
+        statistic: count
+        definition: acgr-4
+        elements: &HIGH
+  - id: chronic
+    kind: table
+    title: Chronic absence by school and year
+    recipients: [university]
+    purposes: [research]
+    dimensions: [district.enrollment.SchoolYear, district.enrollment.School]
+    measures:
+      - name: chronic
+        statistic: rate
+        definition: chronic-absence
+        elements: &DAYS
+  - id: leavers
+    kind: table
+    title: Earnings of leavers by school
+    recipients: [university]
+    purposes: [research]
+    dimensions: [district.enrollment.School]
+    measures:
+      - name: employed
+        statistic: rate
+        definition: employment-q2
+        elements: &WORK
+      - name: median-earnings
+        statistic: median
+        definition: employment-q2
+        elements: &WORK
+  - id: misfit
+    kind: table
+    title: Graduation by school year
+    recipients: [university]
+    purposes: [research]
+    dimensions: [district.enrollment.SchoolYear]
+    measures: [{name: graduated, statistic: mean, definition: acgr-4, elements: &HIGH}]
 disclosure_control:
   person_threshold: 10
   microdata: {k: 5, quasi_identifiers: [district.enrollment.Race]}
@@ -178,12 +230,20 @@ general:
   {cost: None., ownership: Own., liability: Law., governing_law: Law., disputes: Court., data_quality: As is.}
 """
 
+HIGH = [f"district.enrollment.{name}" for name in ("SchoolYear", "Grade", "CohortYear", "ExitDate", "ExitType")]
+DRAWN = {
+    "HIGH": HIGH,
+    "DAYS": [*HIGH[:2], "district.enrollment.DaysEnrolled", "district.enrollment.DaysAbsent"],
+    "WORK": [*HIGH, *(f"workforce.wages.{name}" for name in ("quarter", "earnings", "employer_id"))],
+}
 PARTIES = ("district", "neighbor", "college", "workforce", "release", "university")
 
 
 def signed(text):
     """Sign an agreement's text by all parties, with keys made for it."""
     keys = {name: generate_keys(name) for name in (*PARTIES, "matcher", "registrar")}
+    for name, elements in DRAWN.items():
+        text = text.replace(f"&{name}", f"[{', '.join(elements)}]")
     for name, pair in keys.items():
         public = pair.public
         text = text.replace(f"@{name}", f"{{signing: '{public.signing}', sealing: {public.sealing}}}")

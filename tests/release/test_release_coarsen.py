@@ -1,9 +1,7 @@
 import duckdb
-import pytest
 
 from linkage.governance.datasets import Element
 from linkage.release.coarsen import output_form
-from linkage.release.rates import banded
 
 
 def released(values, kind, **coarsen):
@@ -47,16 +45,3 @@ def test_a_code_is_cut_and_grouped():
 
 def test_a_group_may_hold_a_quote():
     assert released(["it's"], "code", method="group", groups={"o'clock": ("it's",)}) == ["o'clock"]
-
-
-@pytest.mark.parametrize(
-    ("share", "persons", "shown"),
-    [
-        (0.0, 10, "<50%"), (0.5, 15, ">=50%"), (0.2, 20, "<=20%"), (0.21, 30, "21-39%"), (0.45, 30, "40-59%"),
-        (0.8, 30, ">=80%"), (0.1, 60, "<=10%"), (0.11, 60, "11-19%"), (0.4, 60, "40-49%"), (0.05, 300, "<=5%"),
-        (0.06, 300, "6-9%"), (0.42, 134, "40-44%"), (0.95, 300, ">=95%"), (0.01, 301, "<=1%"), (0.333, 301, "33%"),
-        (1.0, 301, ">=99%"),
-    ],
-)  # fmt: skip
-def test_the_fewer_persons_the_wider_the_band(share, persons, shown):
-    assert banded(share, persons) == shown

@@ -176,3 +176,67 @@ def test_columns_are_described_with_their_sources(make):
     table = make(schools(A=40), "college-by-school")
     assert [column.name for column in table.columns] == list(table.frame.columns)
     assert table.columns[0].sources == ("district.enrollment.School",)
+
+
+def leavers(world, people, school, exit_type, left="2024-06-10"):
+    """Have people finish the four years of high school in the class of 2024."""
+    for year, grade in zip(range(2021, 2025), ("09", "10", "11", "12"), strict=True):
+        last = {"ExitDate": left, "ExitType": exit_type} if year == 2024 else {}
+        world.add(
+            "district.enrollment", people, SchoolYear=str(year), School=school, Grade=grade, CohortYear="2024", **last
+        )
+
+
+def test_a_defined_rate_counts_whom_its_definition_counts(make):
+    world = World()
+    leavers(world, range(60), "A", "01921")
+    leavers(world, range(60, 80), "A", "01927")
+    leavers(world, range(80, 100), "A", "01909")  # transferred out: in neither side
+    table = make(world, "graduation")
+    assert cell(table, "cohort", CohortYear="2024") == 80
+    assert cell(table, "graduated", CohortYear="2024") == "75-79%"
+    graduated = next(column for column in table.columns if column.name == "graduated")
+    assert "ESEA section 8101(25)" in graduated.description
+
+
+def test_a_yearly_measure_is_joined_to_its_school_year(make):
+    world = World()
+    people = range(40)
+    for year, absent in (("2022", ["20"] * 20 + ["1"] * 20), ("2023", ["20"] * 30 + ["1"] * 10)):
+        world.add(
+            "district.enrollment",
+            people,
+            SchoolYear=year,
+            School="A",
+            Grade="10",
+            DaysEnrolled="100",
+            DaysAbsent=absent,
+        )
+    table = make(world, "chronic")
+    assert cell(table, "chronic", SchoolYear="2022", School="A") == "50-59%"
+    assert cell(table, "chronic", SchoolYear="2023", School="A") == "70-79%"
+
+
+def test_earnings_of_leavers_are_those_of_the_second_quarter_after_exit(make):
+    world = World()
+    leavers(world, range(50), "A", "01921")
+    paid = range(30)
+    employers = [f"E{person % 6}" for person in paid]
+    for quarter, amount in (("2024Q3", 9000), ("2024Q4", 2000)):
+        pay = [str(amount + 10 * person) for person in paid]
+        world.add("workforce.wages", paid, quarter=quarter, employer_id=employers, earnings=pay)
+    world.add("workforce.wages", range(40, 50), quarter="2024Q3", employer_id="E9", earnings="8000")
+    table = make(world, "leavers")
+    assert cell(table, "employed", School="A") == "60-69%"
+    assert cell(table, "median-earnings", School="A") == 2140  # 2,145 to three figures, half to even
+    few = World()
+    leavers(few, range(50), "A", "01921")
+    few.add("workforce.wages", paid, quarter="2024Q4", employer_id="E1", earnings="3000")
+    assert cell(make(few, "leavers"), "median-earnings", School="A") == "*"
+
+
+def test_a_measure_that_does_not_fit_its_table_is_refused_with_the_reason(make):
+    with pytest.raises(InputError) as error:
+        make(schools(A=40), "misfit")
+    assert any("acgr-4 is of a cohort" in problem for problem in error.value.problems)
+    assert any("no amount" in problem for problem in error.value.problems)

@@ -9,7 +9,9 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 import pandas as pd
@@ -27,8 +29,9 @@ from linkage.release.measures.definition import (
     PostsecondaryEnrollment,
     ReadinessToReading,
 )
-from linkage.release.measures.inputs import MeasureInputs, Role, covered_until, open_inputs
+from linkage.release.measures.inputs import MeasureInputs, Role, covered_until, load_inputs, open_roles
 from linkage.release.measures.later import credential_sql, employment_sql, persistence_sql, postsecondary_sql
+from linkage.release.measures.roles import roles_of
 from linkage.release.measures.school import (
     chronic_absence_sql,
     graduation_sql,
@@ -38,24 +41,13 @@ from linkage.release.measures.school import (
 )
 from linkage.release.workspace import Workspace
 
-_ROLES: dict[str, tuple[Role, ...]] = {
-    "graduation_rate": ("enrollment",),
-    "chronic_absence": ("enrollment",),
-    "on_track": ("enrollment",),
-    "growth": ("scores",),
-    "readiness_to_reading": ("readiness", "scores"),
-    "postsecondary_enrollment": ("enrollment", "college"),
-    "persistence": ("college",),
-    "credential": ("college",),
-    "employment": ("enrollment", "wages"),
-}
-
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
     """A measure of persons.
 
-    ``persons`` has release_id, cohort, part (of readiness: ready or not), status, counted, met and value.
+    ``persons`` has release_id, cohort, part (of readiness: ready or not), status, counted, met,
+    value and contributor (the employer who paid most of a value, where there is one).
     """
 
     definition: MeasureDefinition
@@ -75,11 +67,6 @@ class Outcomes:
         return found.reset_index()
 
 
-def roles_of(definition: MeasureDefinition) -> tuple[Role, ...]:
-    """Return the roles whose tables a measure is computed from."""
-    return _ROLES[definition.method.kind]
-
-
 def compute(definition: MeasureDefinition, inputs: MeasureInputs, workspace: Workspace) -> Outcomes:
     """Compute a measure. Raises InputError where a table that it needs is missing."""
     roles = roles_of(definition)
@@ -89,18 +76,29 @@ def compute(definition: MeasureDefinition, inputs: MeasureInputs, workspace: Wor
             f"{definition.id} cannot be computed.", [f"no dataset plays the role of {role}" for role in missing]
         )
     with workspace.connect() as connection:
-        open_inputs(connection, inputs, roles)
-        query = _query(connection, definition, inputs)
-        columns = (
-            "CAST(release_id AS VARCHAR) AS release_id, CAST(cohort AS INTEGER) AS cohort,"
-            " CAST(part AS VARCHAR) AS part, status, counted, met, CAST(value AS DOUBLE) AS value"
-        )
-        ordered = f"SELECT {columns} FROM ({query}) ORDER BY cohort, release_id"
-        persons: pd.DataFrame = connection.sql(ordered).to_arrow_table().to_pandas()
+        load_inputs(connection, inputs, roles)
+        query = outcome_sql(connection, definition, inputs.grade_precedence, inputs.covered_until)
+        persons: pd.DataFrame = connection.sql(f"{query} ORDER BY cohort, release_id").to_arrow_table().to_pandas()
     return Outcomes(definition, persons)
 
 
-def _query(connection: duckdb.DuckDBPyConnection, definition: MeasureDefinition, inputs: MeasureInputs) -> str:
+def outcome_sql(
+    connection: duckdb.DuckDBPyConnection,
+    definition: MeasureDefinition,
+    grade_precedence: tuple[str, ...] = (),
+    covered: Mapping[Role, date] | None = None,
+) -> str:
+    """Return SQL for a measure over the text views of its roles, which are typed here."""
+    open_roles(connection, roles_of(definition), grade_precedence)
+    query = _query(connection, definition, covered or {})
+    return (
+        "SELECT CAST(release_id AS VARCHAR) AS release_id, CAST(cohort AS INTEGER) AS cohort,"
+        " CAST(part AS VARCHAR) AS part, status, counted, met, CAST(value AS DOUBLE) AS value,"
+        f" CAST(contributor AS VARCHAR) AS contributor FROM ({query})"
+    )
+
+
+def _query(connection: duckdb.DuckDBPyConnection, definition: MeasureDefinition, covered: Mapping[Role, date]) -> str:
     match definition.method:
         case GraduationRate() as method:
             return graduation_sql(method)
@@ -113,10 +111,10 @@ def _query(connection: duckdb.DuckDBPyConnection, definition: MeasureDefinition,
         case ReadinessToReading() as method:
             return readiness_sql(method)
         case PostsecondaryEnrollment() as method:
-            return postsecondary_sql(method, covered_until(connection, inputs, "college"))
+            return postsecondary_sql(method, covered_until(connection, covered, "college"))
         case Persistence() as method:
-            return persistence_sql(method, covered_until(connection, inputs, "college"))
+            return persistence_sql(method, covered_until(connection, covered, "college"))
         case Credential() as method:
-            return credential_sql(method, covered_until(connection, inputs, "college"))
+            return credential_sql(method, covered_until(connection, covered, "college"))
         case Employment() as method:
-            return employment_sql(method, covered_until(connection, inputs, "wages"))
+            return employment_sql(method, covered_until(connection, covered, "wages"))

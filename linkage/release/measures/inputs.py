@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 import duckdb
+import pandas as pd
 
 from linkage.release.coarsen import literal, name
 from linkage.release.workspace import Source, add_source, scalar
@@ -71,6 +72,7 @@ ROLES: Mapping[Role, tuple[RoleColumn, ...]] = {
     "wages": (
         _column("quarter", "VARCHAR", "quarter employmentrecordreferenceperiodstartdate", True),
         _column("earnings", "DOUBLE", "earnings quarterlyearnings wages", True),
+        _column("employer", "VARCHAR", "employerid employer employeridentifier"),
     ),
 }
 
@@ -92,26 +94,41 @@ class MeasureInputs:
     grade_precedence: tuple[str, ...] = ()
 
 
-def open_inputs(connection: duckdb.DuckDBPyConnection, inputs: MeasureInputs, roles: tuple[Role, ...]) -> None:
-    """Make for each role a view of its name (typed, each row once) and one of whom it is linked to.
+def load_inputs(connection: duckdb.DuckDBPyConnection, inputs: MeasureInputs, roles: tuple[Role, ...]) -> None:
+    """Make for each role a view of its table as text, and one of whom it is linked to."""
+    for role in roles:
+        columns = (RELEASE_ID, PROVIDER, *(column.name for column in ROLES[role]))
+        add_source(connection, f"{role}_text", inputs.tables[role], columns)
+        linked = inputs.linked.get(role, frozenset())
+        if isinstance(linked, frozenset):
+            linked = pd.DataFrame({RELEASE_ID: pd.Series(sorted(linked), dtype="string")})
+        add_source(connection, f"{role}_people", linked, (RELEASE_ID,))
+
+
+def open_roles(
+    connection: duckdb.DuckDBPyConnection, roles: tuple[Role, ...], grade_precedence: tuple[str, ...]
+) -> None:
+    """Make for each role's text view a typed one, each row once, and one of all who are linked to it.
 
     ``school_years`` gives one grade per person and school year.
     """
     for role in roles:
-        columns = ROLES[role]
-        add_source(connection, f"{role}_text", inputs.tables[role], (RELEASE_ID, PROVIDER, *(c.name for c in columns)))
-        typed = ", ".join(f"TRY_CAST({name(c.name)} AS {c.sql_type}) AS {name(c.name)}" for c in columns)
+        typed = ", ".join(f"TRY_CAST({name(c.name)} AS {c.sql_type}) AS {name(c.name)}" for c in ROLES[role])
         connection.execute(
-            f"CREATE VIEW {role} AS SELECT DISTINCT release_id, provider, {typed}{_derived(role)} FROM {role}_text"
+            f"CREATE OR REPLACE VIEW {role} AS SELECT DISTINCT release_id, provider, {typed}{_derived(role)}"
+            f" FROM {role}_text"
         )
-        _open_links(connection, inputs, role)
+        connection.execute(
+            f"CREATE OR REPLACE VIEW {role}_linked AS"
+            f" SELECT release_id FROM {role}_text UNION SELECT release_id FROM {role}_people"
+        )
     if "enrollment" in roles:
-        connection.execute(f"CREATE VIEW school_years AS {_school_years_sql(inputs.grade_precedence)}")
+        connection.execute(f"CREATE OR REPLACE VIEW school_years AS {_school_years_sql(grade_precedence)}")
 
 
-def covered_until(connection: duckdb.DuckDBPyConnection, inputs: MeasureInputs, role: Role) -> date:
+def covered_until(connection: duckdb.DuckDBPyConnection, known: Mapping[Role, date], role: Role) -> date:
     """Return the last day that a role's data tell of: as given, or as far as its own rows reach."""
-    given = inputs.covered_until.get(role)
+    given = known.get(role)
     if given is not None:
         return given
     if role == "college":
@@ -119,7 +136,7 @@ def covered_until(connection: duckdb.DuckDBPyConnection, inputs: MeasureInputs, 
         query = "SELECT max(epoch_us(begin_day + INTERVAL 4 MONTH)) FROM college"
     else:
         query = "SELECT max(epoch_us(make_date(quarter_number // 4, (quarter_number % 4) * 3 + 3, 28) + 3)) FROM wages"
-    return date.fromtimestamp(scalar(connection, query) / 1_000_000)
+    return date(1970, 1, 1) + timedelta(microseconds=scalar(connection, query))
 
 
 def _derived(role: Role) -> str:
@@ -139,18 +156,6 @@ def _derived(role: Role) -> str:
             " AS quarter_number"
         )
     return ""
-
-
-def _open_links(connection: duckdb.DuckDBPyConnection, inputs: MeasureInputs, role: Role) -> None:
-    linked = inputs.linked.get(role, frozenset())
-    query = f"SELECT DISTINCT release_id FROM {role}"
-    if isinstance(linked, frozenset):
-        listed = ", ".join(f"({literal(each)})" for each in sorted(linked))
-        query += f" UNION SELECT * FROM (VALUES {listed})" if listed else ""
-    else:
-        add_source(connection, f"{role}_people", linked, (RELEASE_ID,))
-        query += f" UNION SELECT release_id FROM {role}_people"
-    connection.execute(f"CREATE VIEW {role}_linked AS {query}")
 
 
 def _school_years_sql(precedence: tuple[str, ...]) -> str:

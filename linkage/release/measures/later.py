@@ -1,6 +1,7 @@
 """Measures of what comes after school: college and work.
 
-Each function returns SQL for (release_id, cohort, part, status, counted, met, value): one row per person and cohort.
+Each function returns SQL for (release_id, cohort, part, status, counted, met, value, contributor): one row per person
+and cohort.
 A cohort of leavers is named by the year in which their school year ends, one of college students by the year in which
 their first autumn begins.
 """
@@ -31,7 +32,8 @@ def postsecondary_sql(method: PostsecondaryEnrollment, covered: date) -> str:
                 WHEN w.until > DATE '{covered}' THEN 'MISSING'
                 WHEN l.release_id IS NOT NULL THEN 'NOENROLL' ELSE 'NO' END AS status,
             w.until <= DATE '{covered}' AND status <> 'MISSING' AS counted,
-            counted AND status = 'YES' AS met, NULL AS value
+            counted AND status = 'YES' AS met,
+            NULL AS value, NULL AS contributor
         FROM windows w LEFT JOIN found f ON f.release_id = w.release_id
         LEFT JOIN college_linked l ON l.release_id = w.release_id"""
 
@@ -60,7 +62,8 @@ def persistence_sql(method: Persistence, covered: date) -> str:
             CASE WHEN f.cohort = first_year OR make_date(f.cohort + 1, 10, 31) > DATE '{covered}' THEN 'MISSING'
                 WHEN r.release_id IS NOT NULL THEN 'RETURNED' WHEN a.release_id IS NOT NULL THEN 'ATTAINED'
                 ELSE 'LEFT' END AS status,
-            status <> 'MISSING' AS counted, status IN ('RETURNED', 'ATTAINED') AS met, NULL AS value
+            status <> 'MISSING' AS counted, status IN ('RETURNED', 'ATTAINED') AS met,
+            NULL AS value, NULL AS contributor
         FROM starters f CROSS JOIN opening
         LEFT JOIN returned r ON r.release_id = f.release_id LEFT JOIN attained a ON a.release_id = f.release_id"""
 
@@ -78,7 +81,8 @@ def credential_sql(method: Credential, covered: date) -> str:
                     THEN 'MISSING'
                 WHEN earned < begin_day + INTERVAL {method.within_years} YEAR THEN 'EARNED'
                 ELSE 'NOT_EARNED' END AS status,
-            status <> 'MISSING' AS counted, status = 'EARNED' AS met, NULL AS value
+            status <> 'MISSING' AS counted, status = 'EARNED' AS met,
+            NULL AS value, NULL AS contributor
         FROM firsts CROSS JOIN opening WHERE begin_day IS NOT NULL"""
 
 
@@ -98,13 +102,14 @@ def employment_sql(method: Employment, covered: date) -> str:
             SELECT e.*, year(e.exit) * 4 + quarter(e.exit) - 1 AS exit_quarter FROM exits e
             JOIN latest l USING (release_id) WHERE l.last_entry IS NULL OR l.last_entry <= e.exit
         ), paid AS (
-            SELECT release_id, quarter_number, sum(earnings) AS earnings FROM wages GROUP BY ALL
+            SELECT release_id, quarter_number, sum(earnings) AS earnings, arg_max(employer, earnings) AS employer
+            FROM wages GROUP BY release_id, quarter_number
         )
         SELECT v.release_id, v.cohort, NULL AS part,
             CASE WHEN NOT ({complete}) THEN 'MISSING' WHEN p.earnings > 0 THEN 'EMPLOYED'
                 WHEN l.release_id IS NOT NULL THEN 'NOT_EMPLOYED' ELSE 'NOT_LINKED' END AS status,
             status <> 'MISSING' AS counted, status = 'EMPLOYED' AS met,
-            CASE WHEN status = 'EMPLOYED' THEN p.earnings END AS value
+            CASE WHEN status = 'EMPLOYED' THEN p.earnings END AS value, p.employer AS contributor
         FROM leavers v LEFT JOIN paid p ON p.release_id = v.release_id
             AND p.quarter_number = v.exit_quarter + {method.quarters_after_exit}
         LEFT JOIN wages_linked l ON l.release_id = v.release_id"""

@@ -1,6 +1,7 @@
 """Measures of school: graduation, attendance, growth, readiness, promotion.
 
-Each function returns SQL for (release_id, cohort, part, status, counted, met, value): one row per person and cohort.
+Each function returns SQL for (release_id, cohort, part, status, counted, met, value, contributor): one row per person
+and cohort.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def graduation_sql(method: GraduationRate) -> str:
             CASE WHEN cohort - {last - first} < first_year OR cohort + {extra} > last_year THEN 'MISSING'
                 WHEN coalesce(graduated, FALSE) THEN 'GRADUATED' WHEN removed THEN 'REMOVED'
                 ELSE 'NOT_GRADUATED' END AS status,
-            status IN ('GRADUATED', 'NOT_GRADUATED') AS counted, status = 'GRADUATED' AS met, NULL AS value
+            status IN ('GRADUATED', 'NOT_GRADUATED') AS counted, status = 'GRADUATED' AS met,
+            NULL AS value, NULL AS contributor
         FROM fates, seen"""
 
 
@@ -74,7 +76,7 @@ def chronic_absence_sql(method: ChronicAbsence) -> str:
             CASE WHEN unknown THEN 'MISSING' WHEN enrolled < {method.fewest_days} OR enrolled = 0 THEN 'TOO_SHORT'
                 WHEN absent / enrolled >= {method.share!r} THEN 'CHRONIC' ELSE 'NOT_CHRONIC' END AS status,
             status IN ('CHRONIC', 'NOT_CHRONIC') AS counted, status = 'CHRONIC' AS met,
-            CASE WHEN counted THEN absent / enrolled END AS value
+            CASE WHEN counted THEN absent / enrolled END AS value, NULL AS contributor
         FROM years"""
 
 
@@ -92,7 +94,7 @@ def growth_sql(method: Growth) -> str:
                 WHEN now.grade = earlier.grade THEN 'REPEATED_GRADE'
                 WHEN now.grade <> earlier.grade + 1 THEN 'OTHER_GRADE' ELSE 'MEASURED' END AS status,
             status = 'MEASURED' AS counted, status = 'MEASURED' AND now.score > earlier.score AS met,
-            CASE WHEN status = 'MEASURED' THEN now.score - earlier.score END AS value
+            CASE WHEN status = 'MEASURED' THEN now.score - earlier.score END AS value, NULL AS contributor
         FROM tests now LEFT JOIN tests earlier
             ON earlier.release_id = now.release_id AND earlier.school_year = now.school_year - 1"""
 
@@ -119,7 +121,8 @@ def readiness_sql(method: ReadinessToReading) -> str:
                 WHEN t.level >= {method.proficient_at} THEN 'PROFICIENT' WHEN t.level IS NOT NULL THEN 'NOT_PROFICIENT'
                 WHEN a.cohort + 1 + {third} > last_year THEN 'MISSING'
                 WHEN l.release_id IS NULL THEN 'NOT_LINKED' ELSE 'NO_TEST' END AS status,
-            status IN ('PROFICIENT', 'NOT_PROFICIENT') AS counted, status = 'PROFICIENT' AS met, NULL AS value
+            status IN ('PROFICIENT', 'NOT_PROFICIENT') AS counted, status = 'PROFICIENT' AS met,
+            NULL AS value, NULL AS contributor
         FROM assessed a CROSS JOIN latest
         LEFT JOIN firsts f ON f.release_id = a.release_id
         LEFT JOIN tests t ON t.release_id = f.release_id AND t.school_year = f.school_year
@@ -147,7 +150,8 @@ def on_track_sql(method: NinthGradeOnTrack) -> str:
                 WHEN s.conflict AND s.grade_number IS NULL THEN 'CONFLICT'
                 WHEN s.grade_number > {grade} THEN 'ON_TRACK' WHEN s.grade_number IS NOT NULL THEN 'RETAINED'
                 WHEN g.removed THEN 'REMOVED' ELSE 'LEFT' END AS status,
-            status IN ('ON_TRACK', 'RETAINED', 'LEFT') AS counted, status = 'ON_TRACK' AS met, NULL AS value
+            status IN ('ON_TRACK', 'RETAINED', 'LEFT') AS counted, status = 'ON_TRACK' AS met,
+            NULL AS value, NULL AS contributor
         FROM ninth n CROSS JOIN seen
         LEFT JOIN school_years s ON s.release_id = n.release_id AND s.school_year = n.cohort + 1
         LEFT JOIN gone g ON g.release_id = n.release_id LEFT JOIN before b ON b.release_id = n.release_id"""
