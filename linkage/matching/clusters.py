@@ -4,7 +4,10 @@ Rules:
 
 - Links are taken strongest first (Kruskal's order). A link that would put two records of one duplicate-free source into
   one cluster is refused and kept as a *conflict edge*, so that "why not linked?" has an answer.
-- Sources that may hold duplicates do not limit a cluster.
+- In a source that may hold duplicates a cluster may have several records, but they must look alike: two clusters join
+  only if the log odds of all pairs between them sum to more than nothing. A pair of that source's records which was not
+  scored counts as unlikely, so that a sibling's record is not drawn in through a third party's (correlation clustering,
+  Bansal, Blum and Chawla 2004, taken greedily).
 - The result does not depend on the order of rows, pairs or sources: ties in weight are broken by the records' keys.
 
 Mutual-best links, iterated, give the same clusters (measured against Splink's single-best-links).
@@ -17,6 +20,18 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+#: Log odds of a pair of one source that was not scored: as if it had just missed the review floor of one in a hundred.
+UNSCORED = -4.6
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Pairs of record numbers with the log odds of being one person; all arrays have shape (pairs,)."""
+
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    log_odds: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,14 +55,50 @@ def _find(parent: NDArray[np.int64], record: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def _evidence(
+    x: int,
+    y: int,
+    following: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    odds: NDArray[np.float64],
+    twice: NDArray[np.int64],
+) -> float:
+    """Sum the log odds of the pairs between two clusters; ``following`` chains a cluster's records from its root.
+
+    ``twice`` (records,) is the number of a source that may hold duplicates, -1 for a record of another source.
+    """
+    records = len(following)
+    total = 0.0
+    i = x
+    while i >= 0:
+        j = y
+        while j >= 0:
+            key = i * records + j if i < j else j * records + i
+            at = np.searchsorted(keys, key)
+            if at < len(keys) and keys[at] == key:
+                total += odds[at]
+            elif twice[i] >= 0 and twice[i] == twice[j]:
+                total += UNSCORED
+            j = following[j]
+        i = following[i]
+    return total
+
+
+@njit(cache=True, nogil=True)
 def _join(
     order: NDArray[np.int64],
     a: NDArray[np.int64],
     b: NDArray[np.int64],
     parent: NDArray[np.int64],
     mask: NDArray[np.uint64],
+    twice: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    odds: NDArray[np.float64],
     refused: NDArray[np.bool_],
 ) -> None:
+    following = np.full(len(parent), -1, dtype=np.int64)
+    last = np.arange(len(parent))
+    doubled = twice.max() >= 0 if len(twice) else False
     for at in order:
         x, y = _find(parent, a[at]), _find(parent, b[at])
         if x == y:
@@ -56,11 +107,15 @@ def _join(
         for word in range(mask.shape[1]):
             if mask[x, word] & mask[y, word]:
                 clash = True
+        if not clash and doubled:
+            clash = _evidence(x, y, following, keys, odds, twice) <= 0.0
         if clash:
             refused[at] = True
             continue
         low, high = (x, y) if x < y else (y, x)
         parent[high] = low
+        following[last[low]] = high
+        last[low] = last[high]
         for word in range(mask.shape[1]):
             mask[low, word] |= mask[high, word]
 
@@ -72,10 +127,12 @@ def cluster(
     source: NDArray[np.int64],
     exclusive: NDArray[np.bool_],
     rank: NDArray[np.int64] | None = None,
+    scored: Scores | None = None,
 ) -> Clusters:
     """Cluster records by links ``a``-``b`` (record numbers) of ``weight``; links of a lower ``rank`` are taken first.
 
     ``source`` (records,) is each record's source; ``exclusive`` (sources,) says which sources hold no duplicates.
+    ``scored`` are all pairs whose odds are known, links or not; it matters where a source may hold duplicates.
     """
     records = len(source)
     bit = np.cumsum(exclusive) - 1
@@ -87,9 +144,19 @@ def cluster(
     parent = np.arange(records)
     refused = np.zeros(len(a), dtype=bool)
     order = np.lexsort((np.maximum(a, b), np.minimum(a, b), -weight, np.zeros(len(a)) if rank is None else rank))
-    _join(order, a, b, parent, mask, refused)
+    twice = np.where(exclusive[source], -1, source) if records else np.zeros(0, dtype=np.int64)
+    keys, odds = _lookup(scored, records)
+    _join(order, a, b, parent, mask, twice, keys, odds, refused)
     labels = _flatten(parent)
     return Clusters(labels, labels[a] == labels[b], refused)
+
+
+def _lookup(scored: Scores | None, records: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    if scored is None:
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    keys = np.minimum(scored.a, scored.b) * records + np.maximum(scored.a, scored.b)
+    order = np.argsort(keys, kind="stable")
+    return keys[order], scored.log_odds[order]
 
 
 @njit(cache=True, nogil=True)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from linkage.matching.clusters import cluster
+from linkage.matching.clusters import Scores, cluster
 from linkage.matching.score import LINK_THRESHOLD, Scored
 from linkage.spec.encodings import TokenTable
 
@@ -85,11 +85,13 @@ def resolve_persons(
 
     names = np.array([table.source for table in tables], dtype=object)
     rank = np.where((probability > LINK_THRESHOLD) & ~inside, 0, -1)
+    certain = np.clip(probability, 1e-12, 1 - 1e-12)
+    known_odds = Scores(a, b, np.log(certain / (1 - certain)))
     left = _Leftover(scored, names, source_of, exclusive)
     for round_number in range(_ROUNDS):
         joining = np.flatnonzero(rank >= 0)
         clustered = cluster(
-            a[joining], b[joining], weight[joining], source_of.astype(np.int64), exclusive, rank[joining]
+            a[joining], b[joining], weight[joining], source_of.astype(np.int64), exclusive, rank[joining], known_odds
         )
         raised = left.probabilities(clustered.labels, a, b, probability)
         more = (rank < 0) & ~inside & (raised > LINK_THRESHOLD)

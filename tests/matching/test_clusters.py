@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linkage.matching.clusters import cluster
+from linkage.matching.clusters import Scores, cluster
 
 
 def _cluster(links, source, exclusive):
@@ -31,10 +31,25 @@ def test_a_third_source_joins_two_records_that_no_link_joins():
     assert found.labels.tolist() == [0, 0, 0]
 
 
-def test_a_source_that_may_hold_duplicates_does_not_limit_a_cluster():
-    found = _cluster([(0, 2, 5.0), (1, 2, 9.0), (0, 1, 3.0)], [0, 0, 1], [False, True])
+def _with_odds(links, source, exclusive, odds):
+    a, b, weight = (np.array(column) for column in zip(*links, strict=True))
+    scored = Scores(*(np.array(column) for column in zip(*odds, strict=True)))
+    return cluster(a, b, weight, np.array(source), np.array(exclusive), scored=scored)
+
+
+def test_a_source_that_may_hold_duplicates_may_give_a_person_two_records_that_look_alike():
+    links = [(0, 2, 5.0), (1, 2, 9.0), (0, 1, 3.0)]
+    odds = [(0, 2, 3.0), (1, 2, 6.0), (0, 1, 2.0)]
+    found = _with_odds(links, [0, 0, 1], [False, True], odds)
     assert found.labels.tolist() == [0, 0, 0]
     assert not found.refused.any()
+
+
+def test_a_siblings_record_is_not_drawn_in_through_a_third_party():
+    """Records 0 and 1 of one source both resemble record 2, but not each other, so that pair was not scored."""
+    found = _with_odds([(0, 2, 5.0), (1, 2, 9.0)], [0, 0, 1], [False, True], [(0, 2, 1.5), (1, 2, 6.0)])
+    assert found.labels.tolist() == [0, 1, 1]
+    assert found.refused.tolist() == [True, False]
 
 
 @st.composite
