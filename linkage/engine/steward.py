@@ -114,7 +114,7 @@ def _allowed(
         [EncodeIdentifier(agency, name, linkage.spec_sha256, linkage.epoch) for name in (kept or columns.identifiers)],
         today,
     )
-    return ColumnMap(kept, columns.local_id), left
+    return columns.only(kept), left
 
 
 def hash_extract(

@@ -29,13 +29,13 @@ PLACEHOLDER_WORDS = frozenset(
     REFUSED DECLINED UNAVAILABLE NOTPROVIDED NOTAVAILABLE NOTAPPLICABLE NONAME NOFIRSTNAME NOLASTNAME ANONYMOUS TBD
     XXX XXXX XXXXX""".split()
 )
-_TITLES = frozenset(["MR", "MRS", "MS", "MISS", "DR", "PROF", "REV"])
-_SUFFIXES = {
+TITLES = frozenset(["MR", "MRS", "MS", "MISS", "MX", "DR", "PROF", "REV"])
+SUFFIXES = {
     "JR": "JR", "JUNIOR": "JR", "SR": "SR", "SENIOR": "SR", "II": "II", "2ND": "II", "III": "III", "3RD": "III",
     "IV": "IV", "4TH": "IV", "V": "V",
 }  # fmt: skip
 #: Particles that are written now apart from the name that follows, now together with it.
-_PARTICLES = frozenset(
+PARTICLES = frozenset(
     "DE LA DEL LAS LOS DI DA DAS DOS DU LE VAN VON DER DEN TER TEN MAC MC O ST SAN SANTA EL AL BIN BEN ABU".split()
 )
 _STREET_WORDS = {
@@ -93,7 +93,7 @@ def _is_placeholder(parts: list[str]) -> bool:
 
 def given_name(value: str) -> str:
     """Drop titles; words are separated by a blank."""
-    parts = [part for part in words(value) if part not in _TITLES]
+    parts = [part for part in words(value) if part not in TITLES]
     if _is_placeholder(parts) or all(part in _RELATION_WORDS for part in parts):
         return ""
     return " ".join(parts)
@@ -102,12 +102,12 @@ def given_name(value: str) -> str:
 def surname(value: str) -> str:
     """Drop generation suffixes and join particles to the name that follows (DE LA CRUZ: DELACRUZ)."""
     parts = words(value)
-    kept = [part for i, part in enumerate(parts) if i == 0 or part not in _SUFFIXES]
+    kept = [part for i, part in enumerate(parts) if i == 0 or part not in SUFFIXES]
     if _is_placeholder(kept):
         return ""
     joined, prefix = [], ""
     for i, part in enumerate(kept):
-        if part in _PARTICLES and i + 1 < len(kept):
+        if part in PARTICLES and i + 1 < len(kept):
             prefix += part
         else:
             joined.append(prefix + part)
@@ -117,7 +117,7 @@ def surname(value: str) -> str:
 
 def suffix(value: str) -> str:
     """Return JR, SR, II, III, IV or V."""
-    return next((_SUFFIXES[part] for part in words(value) if part in _SUFFIXES), "")
+    return next((SUFFIXES[part] for part in words(value) if part in SUFFIXES), "")
 
 
 def sex(value: str) -> str:

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from linkage.hashing.columns import ColumnMap
+from linkage.hashing.columns import NAME_KINDS, ColumnMap
 from linkage.hashing.features import key_part
 from linkage.hashing.normalise import normalise
-from linkage.spec.model import Identifier, KeyPart, LinkageSpec
+from linkage.hashing.person_name import split_name, surname_suffix
+from linkage.spec.model import Identifier, KeyPart, Kind, LinkageSpec
 
 
 @dataclass(frozen=True)
@@ -71,20 +72,37 @@ def _texts(column: pd.Series) -> pd.Series:
     return column.astype("string").fillna("").str.strip()
 
 
-def _values(frame: pd.DataFrame, columns: tuple[str, ...], identifier: Identifier) -> Values:
-    joiner = "-" if identifier.kind.value == "date" else " "
-    texts = _texts(frame[columns[0]])
-    for column in columns[1:]:
-        texts = (texts + joiner + _texts(frame[column])).str.strip(f"{joiner} ")
-    codes, distinct = pd.factorize(texts)
-    recoded, canonical = _recode(codes.astype(np.int32), normalise(identifier.kind, [str(text) for text in distinct]))
+def raw_texts(frame: pd.DataFrame, headers: tuple[str, ...], kind: Kind) -> pd.Series:
+    """Return a value as it is written, put together where it is spread over several columns; empty where missing."""
+    joiner = "-" if kind is Kind.DATE else " "
+    texts = _texts(frame[headers[0]])
+    for header in headers[1:]:
+        texts = (texts + joiner + _texts(frame[header])).str.strip(f"{joiner} ")
+    return texts
+
+
+def part_of(texts: list[str], identifier: Identifier, columns: ColumnMap, spec: LinkageSpec) -> list[str]:
+    """Take an identifier's part of texts that hold more: a full name, or a surname with a suffix."""
+    headers = columns.identifiers[identifier.name]
+    if headers == (columns.full_name,) and identifier.kind in NAME_KINDS:
+        return [split_name(text).part(identifier.kind) for text in texts]
+    surnames = [columns.identifiers.get(i.name) for i in spec.identifiers if i.kind is Kind.SURNAME]
+    if identifier.kind is Kind.SUFFIX and headers in surnames:
+        return [surname_suffix(text) for text in texts]
+    return texts
+
+
+def _values(frame: pd.DataFrame, identifier: Identifier, columns: ColumnMap, spec: LinkageSpec) -> Values:
+    codes, distinct = pd.factorize(raw_texts(frame, columns.identifiers[identifier.name], identifier.kind))
+    texts = part_of([str(text) for text in distinct], identifier, columns, spec)
+    recoded, canonical = _recode(codes.astype(np.int32), normalise(identifier.kind, texts))
     return Values(identifier, recoded, canonical)
 
 
 def prepare(frame: pd.DataFrame, columns: ColumnMap, spec: LinkageSpec) -> Prepared:
     """Normalise the identifiers of a source. An identifier that is missing everywhere is left out."""
     values = {
-        identifier.name: _values(frame, columns.identifiers[identifier.name], identifier)
+        identifier.name: _values(frame, identifier, columns, spec)
         for identifier in spec.identifiers
         if identifier.name in columns.identifiers
     }

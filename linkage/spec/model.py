@@ -154,7 +154,11 @@ class Pass(_Frozen):
 
 
 class LinkageSpec(_Frozen):
-    """How records are encoded and compared: identifiers and passes."""
+    """How records are encoded and compared: identifiers and passes.
+
+    ``quarantine_limit`` is the share of an extract's rows that may be set aside as unusable; beyond it nothing is
+    hashed. ``local_id_columns`` and ``full_name_columns`` are headers, as an identifier's ``columns`` are.
+    """
 
     kind: Literal["LinkageSpec"]
     schema_version: Literal[1]
@@ -162,6 +166,8 @@ class LinkageSpec(_Frozen):
     version: Annotated[int, Field(ge=1)]
     title: str
     local_id_columns: tuple[str, ...] = ()
+    full_name_columns: tuple[str, ...] = ()
+    quarantine_limit: Annotated[float, Field(ge=0, le=1)] = 0.01
     block_cap: Annotated[int, Field(ge=2)]
     identifiers: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=MOST_IDENTIFIERS)]
     passes: Annotated[tuple[Pass, ...], Field(min_length=1, max_length=64)]
@@ -191,7 +197,12 @@ class LinkageSpec(_Frozen):
     @property
     def sha256(self) -> str:
         """Hash of the spec's meaning; parties with different hashes cannot link."""
-        no_matter: dict[str, Any] = {"title": True, "local_id_columns": True, "identifiers": {"__all__": {"columns"}}}
+        no_matter: dict[str, Any] = {
+            "title": True,
+            "local_id_columns": True,
+            "full_name_columns": True,
+            "identifiers": {"__all__": {"columns"}},
+        }
         meaning = self.model_dump(mode="json", exclude=no_matter)
         meaning["encoding_version"] = ENCODING_VERSION
         meaning["normalisation_version"] = NORMALISATION_VERSION
