@@ -18,7 +18,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Agency data steward": {
         "keys": ("keys:keys", "Make and show key files."),
-        "secret": ("keys:secret", "Make the secret that the agencies share and the hub never holds."),
+        "secret": ("secret:secret", "Make, share, check and renew the secret that the hub never holds."),
         "hash": ("steward:hash_command", "Hash an extract's identifiers and seal them for the hub."),
         "seal": ("steward:seal_command", "Seal payload (grades, attendance, wages) for the release room."),
     },
