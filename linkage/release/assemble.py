@@ -8,6 +8,8 @@ Rules:
   period they are numbered in the order of their values, and each has its column: none is picked.
 - Beside either, ``persons`` has one row per person and says which dataset knows the person, so that *not linked*
   and *linked, no event* are different words (:mod:`linkage.release.people`).
+- No combination of quasi-identifiers is left with fewer persons than the agreement says
+  (:mod:`linkage.release.microdata`).
 - Rows are ordered by release ID, which is random and new in each release, and within a person by their own values:
   nothing of the order in which agencies hold or send their records is left.
 """
@@ -27,6 +29,7 @@ from linkage.governance.outputs import ResearchFile
 from linkage.release.attributes import attribute_columns, attribute_sql, settled
 from linkage.release.coarsen import literal, name, sql_type
 from linkage.release.columns import DATASET, PERIOD, RELEASE_ID, Column, Placed, describe_columns, place_elements
+from linkage.release.microdata import MicrodataCertificate, anonymised_sql, quasi_columns
 from linkage.release.people import DatasetCounts, count_people, link_columns, linked_rows, open_sources, people_sql
 from linkage.release.permission import PermittedRelease
 from linkage.release.workspace import Source, Workspace, scalar, write_parquet
@@ -58,6 +61,7 @@ class AssembledFile:
     tables: tuple[ReleasedTable, ...]
     counts: tuple[DatasetCounts, ...]
     people: int
+    microdata: MicrodataCertificate | None = None
 
     def __getitem__(self, table: str) -> ReleasedTable:
         return next(each for each in self.tables if each.name == table)
@@ -81,8 +85,14 @@ def assemble(
     placed, datasets = place_elements(permitted), permitted.datasets
     with workspace.connect() as connection:
         open_sources(connection, datasets, payloads, crosswalk, cohort)
-        rows_path = workspace.scratch / "rows.parquet"
-        write_parquet(connection, f"SELECT * FROM ({_rows_sql(placed, datasets)}) ORDER BY ALL", rows_path)
+        as_joined, rows_path = workspace.scratch / "joined.parquet", workspace.scratch / "rows.parquet"
+        write_parquet(connection, _rows_sql(placed, datasets), as_joined)
+        connection.execute(f"CREATE VIEW joined AS SELECT * FROM read_parquet({literal(str(as_joined))})")
+        rule = permitted.rules.microdata
+        assert rule is not None, "an agreement with a research file has rules for its rows"
+        protected, microdata = anonymised_sql(connection, rule, quasi_columns(rule, placed), "joined")
+        write_parquet(connection, f"SELECT * FROM ({protected}) ORDER BY ALL", rows_path)
+        as_joined.unlink()
         connection.execute(f"CREATE VIEW rows AS SELECT * FROM read_parquet({literal(str(rows_path))})")
         persons = _persons(connection, permitted, placed, workspace.scratch)
         counts = count_people(connection, datasets)
@@ -93,7 +103,7 @@ def assemble(
             total = scalar(connection, "SELECT count(*) FROM rows")
             title = "One row per person, dataset and period or event"
             tables = (ReleasedTable("rows", title, rows_path, columns, total), persons)
-    return AssembledFile(tables, counts, persons.rows)
+    return AssembledFile(tables, counts, persons.rows, microdata)
 
 
 def _rows_sql(placed: Sequence[Placed], datasets: Sequence[Dataset]) -> str:

@@ -5,6 +5,8 @@ Members::
     OUTPUT-rows.csv, .parquet       long form: person by dataset and period
     OUTPUT-persons.csv, .parquet    one row per person (and, wide, everything in it)
     OUTPUT.csv                      a protected table
+    OUTPUT-flags.csv, .parquet      a flag back
+    OUTPUT-pairs.csv, .parquet      a crosswalk
     datapackage.json                Frictionless descriptor: types, codes, CEDS names, hashes, terms, destroy-by
     codebook.html                   the same for people
     linkage-certificate.json        how well records were linked
@@ -36,6 +38,7 @@ from linkage.release.assemble import AssembledFile, ReleasedTable
 from linkage.release.coarsen import literal, name
 from linkage.release.csvfile import frame_to_csv, parquet_to_csv
 from linkage.release.datapackage import DataPackage, Resource, TableSchema, Terms, schema_field
+from linkage.release.microdata import MicrodataCertificate
 from linkage.release.permission import PermittedRelease
 from linkage.release.readme import readme
 from linkage.release.tables import ProtectedTable
@@ -62,6 +65,7 @@ class _Certificates(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     tables: dict[str, DisclosureCertificate]
+    research_files: dict[str, MicrodataCertificate]
 
 
 def bundle_members(
@@ -102,7 +106,11 @@ def bundle_members(
         linkage=_terms(first, next((table.legend for table in tables.values()), None)),
     )
     descriptor = package.to_json()
-    certificates = _Certificates(tables={key: table.certificate for key, table in tables.items()})
+    files = {o.permitted.output_id: o.content for o in outputs if isinstance(o.content, AssembledFile)}
+    certificates = _Certificates(
+        tables={key: table.certificate for key, table in tables.items()},
+        research_files={key: file.microdata for key, file in files.items() if file.microdata is not None},
+    )
     return {
         README: readme(package),
         DESCRIPTOR: descriptor,

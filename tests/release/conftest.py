@@ -206,6 +206,20 @@ outputs:
         statistic: median
         definition: employment-q2
         elements: &WORK
+  - id: care
+    kind: flag_back
+    title: Students who work
+    recipients: [district]
+    purposes: [research]
+    flag: works
+    elements: [workforce.wages.earnings]
+    rule: Yes if there are wages.
+  - id: pairs
+    kind: crosswalk
+    title: Students of both
+    recipients: [college]
+    purposes: [research]
+    providers: [district, college]
   - id: misfit
     kind: table
     title: Graduation by school year
@@ -215,8 +229,14 @@ outputs:
     measures: [{name: graduated, statistic: mean, definition: acgr-4, elements: &HIGH}]
 disclosure_control:
   person_threshold: 10
-  microdata: {k: 5, quasi_identifiers: [district.enrollment.Race]}
+  microdata: {k: 5, quasi_identifiers: [district.enrollment.DaysAbsent]}
 recipients:
+  - party: district
+    interest: Care
+    named_users: [{name: Hal, trained_on: 2026-08-01, acknowledged_on: 2026-08-01}]
+  - party: college
+    interest: Placement
+    named_users: [{name: Ida, trained_on: 2026-08-01, acknowledged_on: 2026-08-01}]
   - party: university
     interest: Research
     named_users: [{name: Gil, trained_on: 2026-08-01, acknowledged_on: 2026-08-01}]
