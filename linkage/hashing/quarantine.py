@@ -13,13 +13,10 @@ Rules:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from linkage.errors import InputError
 
@@ -78,25 +75,3 @@ class Quarantine:
                 [f"{count:,} rows: {reason.value}" for reason, count in self.counts().items()],
                 "mend the export; the quarantine file names the rows, and `linkage check` says more",
             )
-
-
-def repeated_ids(ids: pd.Series, contents: pd.Series) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find rows whose local ID is repeated: positions that conflict, and positions that repeat an earlier row.
-
-    ``ids`` are texts, empty where missing; ``contents`` is equal for two rows exactly if their identifiers are.
-    """
-    ids, contents = ids.reset_index(drop=True), contents.reset_index(drop=True)
-    given = ids != ""
-    shared = given & ids.duplicated(keep=False)
-    if not shared.any():
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    found = pd.DataFrame({"id": ids[shared], "contents": contents[shared]})
-    conflicting = found.groupby("id")["contents"].transform("nunique") > 1
-    repeats = ~conflicting & found["id"].duplicated()
-    positions = found.index.to_numpy(dtype=np.int64)
-    return positions[conflicting.to_numpy()], positions[repeats.to_numpy()]
-
-
-def quarantined(positions: Iterable[int], row_numbers: NDArray[np.int64], reason: Reason) -> list[QuarantinedRow]:
-    """Name the rows at some positions of a table by their numbers in the file."""
-    return [QuarantinedRow(int(row_numbers[position]), reason) for position in positions]
