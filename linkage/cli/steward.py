@@ -9,13 +9,15 @@ from pathlib import Path
 
 import click
 
-from linkage.cli.common import ExistingFile, NewFile, now, open_keys, open_secret, overrides, refuse_existing
+from linkage.cli.common import ExistingFile, NewFile, now, open_keys, open_secret, refuse_existing
+from linkage.cli.extracts import extract_options, named_columns, reading, write_quarantine
 from linkage.engine.payload import seal_payload
 from linkage.engine.receive import PAYLOAD_SUFFIX
-from linkage.engine.steward import ENCODINGS_SUFFIX, hash_extract
+from linkage.engine.steward import ENCODINGS_SUFFIX, examine_extract, hash_extract
 from linkage.exchange.files import write_atomically
 from linkage.governance.standing import load_agreement
 from linkage.hashing.read import read_extract
+from linkage.reports.examined import show_examined
 from linkage.reports.progress import Phases
 from linkage.reports.receipt import show_receipt
 from linkage.spec.load import load_spec
@@ -28,8 +30,8 @@ from linkage.spec.load import load_spec
 @click.option("--secret", "secret_file", type=ExistingFile, help="File of the shared secret.")
 @click.option("--key", type=ExistingFile, required=True, help="Your private key file.")
 @click.option("--out", type=NewFile, required=True, help=f"The package to write ({ENCODINGS_SUFFIX}).")
-@click.option("--column", multiple=True, metavar="IDENTIFIER=HEADER", help="Where an identifier is, if not recognised.")
-@click.option("--local-id", metavar="HEADER", help="The column with your own ID of the person.")
+@click.option("--dry-run", is_flag=True, help="Read, decide, normalise and set rows aside; seal nothing.")
+@extract_options
 @click.option("--may-have-duplicates", is_flag=True, help="One person may stand in this extract twice.")
 def hash_command(
     extract: Path,
@@ -38,37 +40,56 @@ def hash_command(
     secret_file: Path | None,
     key: Path,
     out: Path,
+    dry_run: bool,
+    encoding: str | None,
+    delimiter: str | None,
+    sheet: str | None,
+    layout: Path | None,
     column: tuple[str, ...],
     local_id: str | None,
+    mapping: Path | None,
     may_have_duplicates: bool,
 ) -> None:
-    """Hash the identifiers in EXTRACT (CSV or Parquet) and seal them for the hub.
+    """Hash the identifiers in EXTRACT and seal them for the hub.
 
-    Only identifiers that the agreement lists are encoded, and no name leaves this machine. Beside the package a receipt
-    is written (PACKAGE.receipt.json) that an auditor can keep.
+    EXTRACT is CSV, Parquet, Excel, Ed-Fi XML or fixed width, compressed or not. Only identifiers that the agreement
+    lists are encoded, and no name leaves this machine. Beside the package a receipt is written (PACKAGE.receipt.json)
+    that an auditor can keep, and, where rows cannot be used, PACKAGE.quarantine.csv with their numbers and the reasons.
     """
     if out.suffix != ENCODINGS_SUFFIX:
         raise click.BadParameter(f"a package of encodings is called SOMETHING{ENCODINGS_SUFFIX}", param_hint="--out")
     refuse_existing(out)
-    named = overrides(column) | ({"local_id": local_id} if local_id else {})
-    read = read_extract(extract)
+    columns = named_columns(column, local_id, mapping)
+    standing, chosen, keys, at = load_agreement(agreement), load_spec(spec), open_keys(key), now()
+    with Phases() as phases:
+        phases("reading", 0.0)
+        read = read_extract(extract, reading(encoding, delimiter, sheet, layout), quarantine=True)
+        phases("reading", 1.0)
+        examined = examine_extract(
+            read, agreement=standing, spec=chosen, agency=keys.name, today=at.date(), columns=columns
+        )
+        phases("normalising", 1.0)
+    click.echo(f"read {extract} ({read.described})")
+    write_quarantine(examined.usable.quarantine, out.with_name(f"{out.name}.quarantine.csv"))
+    examined.usable.quarantine.require_within(chosen.quarantine_limit)
+    if dry_run:
+        show_examined(examined.columns, examined.not_listed, examined.usable)
+        return
     with Phases() as phases:
         receipt = hash_extract(
-            read.frame,
-            agreement=load_agreement(agreement),
-            spec=load_spec(spec),
+            examined,
+            agreement=standing,
+            spec=chosen,
             secret=open_secret(secret_file),
-            keys=open_keys(key),
+            keys=keys,
             out=out,
-            now=now(),
+            now=at,
             random_bytes=os.urandom,
-            columns=named,
             may_have_duplicates=may_have_duplicates,
             report=phases,
         )
     receipt_file = out.with_name(f"{out.name}.receipt.json")
     write_atomically(receipt_file, (json.dumps(asdict(receipt), indent=2) + "\n").encode())
-    click.echo(f"read {extract} ({read.described})")
     show_receipt(receipt, receipt_file)
 
 

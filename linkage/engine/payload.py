@@ -44,7 +44,7 @@ def seal_payload(
             [f"{agreement.cite('data')}: it lists {', '.join(listed) or 'none'}"],
             "name one that it lists with --dataset",
         )
-    ids = local_ids(frame, dataset.local_id, unique=False)
+    ids = local_ids(frame, dataset.local_id)
     tokens = pd.Series(person_tokens(keys, terms.id, ids), dtype="string")
     prepared = prepare_payload(frame, dataset, agreement, now.date(), tokens, drop_unlisted)
     heading = Heading(

@@ -3,7 +3,8 @@
 Rules:
 
 - What the agreement does not list is not encoded: identifiers that it leaves out are named in the receipt and stay.
-- One row a local student. A repeated local ID is refused with its rows, because the hub would see two people.
+- One row a local student. Rows that cannot be used (no local ID, one that another row has, no usable identifier) are
+  set aside and counted; more of them than the spec allows, and nothing is hashed.
 - The encodings are sealed to the matcher and the token table to the registrar; both may read the manifest.
 - Nothing is written unless everything was.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from io import BytesIO
 from pathlib import Path
@@ -33,10 +35,12 @@ from linkage.governance.decide import require
 from linkage.governance.requests import EncodeIdentifier
 from linkage.governance.standing import StandingAgreement
 from linkage.hashing.canary import canary_mac
-from linkage.hashing.columns import ColumnMap, recognise
+from linkage.hashing.columns import ColumnMap, recognise, shown_headers
 from linkage.hashing.encode import RandomBytes, encode
-from linkage.hashing.prepare import Prepared, prepare
+from linkage.hashing.mapping import SavedMapping
+from linkage.hashing.read import Extract
 from linkage.hashing.statistics import field_statistics
+from linkage.hashing.usable import Usable, usable_rows
 from linkage.matching.score import Report
 from linkage.spec.encodings import EncodedPass, TokenTable
 from linkage.spec.model import LinkageSpec
@@ -75,29 +79,24 @@ def person_tokens(keys: PrivateKeys, agreement: str, local_ids: pd.Series) -> ND
     return np.array([hmac.digest(key, str(i).encode(), "sha256")[:16].hex() for i in local_ids], dtype=object)
 
 
-def local_ids(frame: pd.DataFrame, column: str | None, unique: bool) -> pd.Series:
-    """Return the local IDs of a file; raises InputError where they are missing or, if asked, repeated."""
+def require_column(frame: pd.DataFrame, column: str | None) -> str:
+    """Return the column of the agency's own ID; raises InputError where there is none."""
     if column is None or column not in frame:
         raise InputError(
             "no column with the agency's own ID was recognised" if column is None else f"there is no column {column!r}",
-            [f"columns: {', '.join(map(str, frame.columns))}"],
+            shown_headers([str(header) for header in frame.columns]),
             "name it with --local-id COLUMN",
         )
+    return column
+
+
+def local_ids(frame: pd.DataFrame, column: str | None) -> pd.Series:
+    """Return the local IDs of a payload's rows; raises InputError where one is missing."""
+    column = require_column(frame, column)
     found = frame[column].astype("string").fillna("").str.strip()
     problems = [f"column {column}, row {row + 1}: empty" for row in np.flatnonzero(found == "")[:20]]
-    if unique:
-        repeated = np.flatnonzero(found.duplicated(keep=False) & (found != ""))
-        groups = found.iloc[repeated].groupby(found.iloc[repeated], sort=False).indices.values()
-        problems += [
-            f"column {column}: rows {', '.join(str(repeated[i] + 1) for i in rows)} have the same ID"
-            for rows in list(groups)[:20]
-        ]
     if problems:
-        raise InputError(
-            "the local IDs cannot be used",
-            problems,
-            "give one row a person with an ID; keep the latest row where the file has a history",
-        )
+        raise InputError("the local IDs cannot be used", problems, "every row needs the ID of its person")
     return found
 
 
@@ -117,8 +116,40 @@ def _allowed(
     return columns.only(kept), left
 
 
+@dataclass(frozen=True)
+class Examined:
+    """An extract that may be hashed: its usable rows, where its identifiers are, and what stays behind."""
+
+    usable: Usable
+    columns: ColumnMap
+    not_listed: tuple[str, ...]
+
+
+def examine_extract(
+    extract: pd.DataFrame | Extract,
+    *,
+    agreement: StandingAgreement,
+    spec: LinkageSpec,
+    agency: str,
+    today: date,
+    columns: Mapping[str, str] | SavedMapping | None = None,
+) -> Examined:
+    """Do all that hashing does before it needs the secret: decide, recognise, normalise, quarantine.
+
+    ``columns`` overrules what is recognised, in part (a mapping of identifiers to headers) or as a whole.
+    Raises InputError, MismatchError or Refused.
+    """
+    require_spec(agreement, spec)
+    read = extract if isinstance(extract, Extract) else Extract.of(extract.rename(columns=str))
+    headers = [str(header) for header in read.frame.columns]
+    found = columns.columns(headers, spec) if isinstance(columns, SavedMapping) else recognise(headers, spec, columns)
+    mapped, left_out = _allowed(agreement, agency, found, today)
+    require_column(read.frame, mapped.local_id)
+    return Examined(usable_rows(read, mapped, spec), mapped, left_out)
+
+
 def hash_extract(
-    frame: pd.DataFrame,
+    extract: pd.DataFrame | Extract | Examined,
     *,
     agreement: StandingAgreement,
     spec: LinkageSpec,
@@ -127,17 +158,15 @@ def hash_extract(
     out: Path,
     now: datetime,
     random_bytes: RandomBytes,
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, str] | SavedMapping | None = None,
     may_have_duplicates: bool = False,
     report: Report = lambda _phase, _done: None,
 ) -> Receipt:
     """Encode an extract under an agreement and write the sealed package to ``out``.
 
-    ``now`` has a time zone. Raises InputError, MismatchError, Refused or KeyFileError; then nothing is written.
+    ``now`` has a time zone. Raises InputError (also where more rows than the spec's ``quarantine_limit`` cannot be
+    used), MismatchError, Refused or KeyFileError; then nothing is written.
     """
-    require_spec(agreement, spec)
-    mapped, left_out = _allowed(agreement, keys.name, recognise(map(str, frame.columns), spec, columns), now.date())
-    ids = local_ids(frame, mapped.local_id, unique=True)
     party = agreement.terms.party(keys.name)
     if party is None or party.public_keys() != keys.public:
         raise Refused(
@@ -145,22 +174,33 @@ def hash_extract(
             [f"agreement {agreement.terms.id}: {agreement.cite('parties')}", f"fingerprint: {keys.public.fingerprint}"],
             "use the key file whose public half was put into the agreement",
         )
+    if isinstance(extract, Examined):
+        examined = extract
+    else:
+        report("normalising", 0.0)
+        examined = examine_extract(
+            extract, agreement=agreement, spec=spec, agency=keys.name, today=now.date(), columns=columns
+        )
+        report("normalising", 1.0)
+    usable, mapped = examined.usable, examined.columns
+    usable.quarantine.require_within(spec.quarantine_limit)
+    if usable.local_ids is None or not usable.prepared.records:
+        raise InputError(
+            "no row can be used", [f"{n:,} rows: {r.value}" for r, n in usable.quarantine.counts().items()]
+        )
     context = context_of(agreement)
 
     def derive(label: str) -> bytes:
         return secret.derive(context, label)
 
-    report("normalising", 0.0)
-    prepared: Prepared = prepare(frame, mapped, spec)
-    report("normalising", 1.0)
-    statistics = field_statistics(prepared, random_bytes)
-    encoded = encode(prepared, spec, derive, random_bytes, lambda done: report("encoding", done))
-    table = token_table(keys.name, encoded.tokens, person_tokens(keys, agreement.terms.id, ids))
+    statistics = field_statistics(usable.prepared, random_bytes)
+    encoded = encode(usable.prepared, spec, derive, random_bytes, lambda done: report("encoding", done))
+    table = token_table(keys.name, encoded.tokens, person_tokens(keys, agreement.terms.id, usable.local_ids))
 
     hub = agreement.terms.hub
     matcher, registrar = hub.public_keys("matcher"), hub.public_keys("registrar")
     facts = EncodingFacts(
-        records=len(frame),
+        records=usable.prepared.records,
         may_have_duplicates=may_have_duplicates,
         statistics=statistics,
         rows_by_pass={name: found.rows for name, found in encoded.passes.items()},
@@ -191,9 +231,10 @@ def hash_extract(
         epoch=context.epoch,
         serial=heading.serial,
         created=heading.created,
-        records=len(frame),
+        records=usable.prepared.records,
+        quarantined={reason.value: rows for reason, rows in usable.quarantine.counts().items()},
         identifiers={name: " + ".join(headers) for name, headers in mapped.identifiers.items()},
-        not_listed=left_out,
+        not_listed=examined.not_listed,
         missing=statistics.missing,
         rows_by_pass=facts.rows_by_pass,
         over_block_cap=facts.over_block_cap,

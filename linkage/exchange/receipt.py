@@ -19,6 +19,7 @@ class Receipt:
     serial: str
     created: str
     records: int
+    quarantined: dict[str, int]
     identifiers: dict[str, str]
     not_listed: tuple[str, ...]
     missing: dict[str, float]

@@ -20,6 +20,8 @@ import pandas as pd
 
 from linkage.errors import InputError
 
+_SHOWN = 10
+
 
 class Reason(StrEnum):
     """Why a row was set aside."""
@@ -66,12 +68,17 @@ class Quarantine:
         ).sort_values("row")
         return frame.to_csv(index=False).encode()
 
+    def _line(self, reason: Reason, count: int) -> str:
+        numbers = [str(row.row) for row in self.rows if row.reason is reason][:_SHOWN]
+        more = ", ..." if count > len(numbers) else ""
+        return f"{count:,} because {reason.value}: rows {', '.join(numbers)}{more}"
+
     def require_within(self, limit: float) -> None:
         """Raise InputError where the share that was set aside exceeds ``limit``."""
         if self.share > limit:
             raise InputError(
                 f"{len(self.rows):,} of {self.of:,} rows cannot be used, more than the spec's quarantine_limit of "
                 f"{limit:.2%} of the rows",
-                [f"{count:,} rows: {reason.value}" for reason, count in self.counts().items()],
+                [self._line(reason, count) for reason, count in self.counts().items()],
                 "mend the export; the quarantine file names the rows, and `linkage check` says more",
             )

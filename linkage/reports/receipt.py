@@ -23,6 +23,7 @@ def show_receipt(receipt: Receipt, kept_in: Path) -> None:
         table.add_row(name, headers, filled)
     console.print(table)
     _say(console, "not in the agreement, so not encoded", receipt.not_listed)
+    _say(console, "rows set aside", [f"{count:,} because {reason}" for reason, count in receipt.quarantined.items()])
     console.print(f"{receipt.records:,} records; records that take part in each pass (share of all):")
     _passes(console, receipt.rows_by_pass, receipt.records)
     crowded = {name: count for name, count in receipt.over_block_cap.items() if count}

@@ -78,7 +78,7 @@ def test_a_million_rows_with_one_bad_one_are_within_the_limit():
     one.require_within(0.01)
     with pytest.raises(InputError, match="quarantine_limit") as refused:
         one.require_within(0.0)
-    assert refused.value.problems == ("1 rows: the number of values is not that of the header",)
+    assert refused.value.problems == ("1 because the number of values is not that of the header: rows 77",)
 
 
 def test_the_quarantine_file_has_row_numbers_and_reasons_only(spec):
