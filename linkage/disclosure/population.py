@@ -6,11 +6,7 @@ Rules:
   of codes; several frames of one population (another extract, another agency's columns) give one atom per
   combination of codes *and* of the frames that hold it, so that the difference of two releases is a sum of
   atoms too.
-- Where no table crosses all columns, the combinations that could occur are atoms with amount 0: the attacker
-  cannot know that nobody is there. A combination under a published zero is not an atom.
-- Combinations that a column decides (a school is in one district) are the only ones the attacker considers.
-- If those combinations are too many, only the ones that occur are kept. That credits the attacker with knowing
-  which are empty, so it can hide too much and never too little.
+- Which combinations are atoms though nobody is in them, see possible.
 """
 
 from __future__ import annotations
@@ -71,7 +67,7 @@ def make_atoms(tables: Sequence[Table], measure: str, zeros_sensitive: bool) -> 
         atoms = _compared(frames, tuple(frame_of))
     else:
         atoms = _joined(frames, tuple(frame_of), [tables[group[0]].name for group in groups])
-    return with_possible(atoms, tables, zeros_sensitive)
+    return with_possible(atoms, tables) if zeros_sensitive else atoms
 
 
 def _columns(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -1,12 +1,12 @@
-"""Which inner cells an attacker must reckon with though nobody is in them.
+"""Inner cells that could be occupied though nobody is in them: needed where zeros are hidden too.
 
 Rules:
 
-- A combination of codes is possible if every table that crosses some of its columns prints a cell for it that is
-  not zero. Where zeros are sensitive, a zero may be hidden, so every combination of codes is possible.
-- What one column decides of another (a school is in one district) holds for possible combinations too.
-- If there are too many, only combinations that occur are kept: the attacker is then credited with knowing which are
-  empty. So too where persons changed codes between two frames.
+- Where zeros are published, only combinations that occur are inner cells. That credits the attacker with knowing
+  which are empty, even of combinations that no table prints: it can hide a little too much, never too little.
+- Where zeros are sensitive, a zero may be hidden, so every combination of codes is an inner cell, except those that
+  one column rules out for another (a school is in one district).
+- Where persons changed codes between two frames, only what occurs is kept.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Atoms:
         return len(self.amount)
 
 
-def with_possible(atoms: Atoms, tables: Sequence[Table], zeros_sensitive: bool) -> Atoms:
+def with_possible(atoms: Atoms, tables: Sequence[Table]) -> Atoms:
     """Add the combinations that could occur, in every frame, with amount 0."""
     wide = _one_code_each(atoms)
     if wide is None:
@@ -51,22 +51,17 @@ def with_possible(atoms: Atoms, tables: Sequence[Table], zeros_sensitive: bool) 
     crossings = {(atoms.frame_of[number], table.columns): table for number, table in enumerate(tables)}
     for (frame, _), table in crossings.items():
         occurring = atoms.profiles[frame][atoms.member[:, frame] & (atoms.amount > 0)]
-        if zeros_sensitive:
-            parts += [occurring[list(levels)].drop_duplicates() for levels in table.level_columns]
-            dimensions = {column for levels in table.level_columns for column in levels}
-            parts += [occurring[[name]].drop_duplicates() for name in table.where if name not in dimensions]
-        else:
-            parts.append(occurring[list(table.columns)].drop_duplicates())
+        parts += [occurring[list(levels)].drop_duplicates() for levels in table.level_columns]
+        dimensions = {column for levels in table.level_columns for column in levels}
+        parts += [occurring[[name]].drop_duplicates() for name in table.where if name not in dimensions]
     parts += _determined(wide[atoms.amount > 0], columns)
     limit = max(FEWEST_POSSIBLE, POSSIBLE_PER_OBSERVED * len(atoms))
     possible = _joined(parts, limit)
     if possible is None:
-        if zeros_sensitive:
-            raise InputError(
-                f"Protecting zeros would need more than {limit} inner cells.",
-                advice="Publish zeros, or cross fewer dimensions in one release.",
-            )
-        return atoms
+        raise InputError(
+            f"Protecting zeros would need more than {limit} inner cells.",
+            advice="Publish zeros, or cross fewer dimensions in one release.",
+        )
     everywhere = wide[atoms.member.all(axis=1)].drop_duplicates()
     added = possible[columns].merge(everywhere, how="left", on=columns, indicator=True)
     added = added[added["_merge"] == "left_only"][columns].sort_values(columns, ignore_index=True)

@@ -30,7 +30,7 @@ from linkage.disclosure.witnesses import Need, Witnesses
 NEAR = (450,)
 """Atoms in the neighbourhoods that are searched before everything is."""
 GATHERINGS = 2
-CLEANING = 800
+CLEANING = 300
 """Programs that clean-up may solve; small systems need fewer."""
 
 
@@ -126,10 +126,13 @@ class _Search:
         return float(self.system.cost[touched].sum())
 
     def _find(self, need: Need, buying: bool) -> np.ndarray | None:
-        """Return a move that meets ``need``, from the smallest neighbourhood that has one."""
+        """Return a move that meets ``need``, from the smallest neighbourhood that has one.
+
+        Clean-up looks near the cell alone: what it does not find there stays hidden.
+        """
         reached = 0
         whole = self.system.matrix.shape[1]
-        for wanted in (*NEAR, whole):
+        for wanted in (*NEAR, whole) if buying else NEAR:
             atoms = np.arange(whole) if wanted >= whole else self.surroundings.around(need[0], wanted)
             if len(atoms) <= reached:
                 continue
