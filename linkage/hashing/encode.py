@@ -8,22 +8,26 @@ Rules (docs/encoding.md gives the bytes):
   filters, two records in one block have filters whose Dice similarity is that of their features.
 - A **check** is a CMAC of *this block id, an earlier pass's block id*, cut to 32 bits: equal for two rows of a block
   exactly if they also share the earlier block.
-- Rows carry random tokens and are sorted by block, which is a pseudo-random order that has nothing of the file's.
+- Rows carry random tokens and are sorted by them, so that nothing of the file's order is left.
 - All keys are derived from the shared secret by label; no key is used for two things.
+- First everything that a million records need once (:func:`plan`), then one pass after another
+  (:func:`encode_pass`), so that no more than one pass lies in memory unless a caller keeps it.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.hashing.features import features
-from linkage.hashing.kernels import expand, set_bits
+from linkage.hashing.features import Features, features
+from linkage.hashing.kernels import check_messages, cut_checks, filter_messages, set_bits
 from linkage.hashing.prepare import Prepared, Values
-from linkage.hashing.prf import Blocks, BulkCmac, digests
+from linkage.hashing.prf import SPARE_BYTES, Blocks, BulkCmac, digests
 from linkage.spec.encodings import EncodedPass
 from linkage.spec.model import Identifier, LinkageSpec, Pass
 
@@ -34,20 +38,52 @@ RandomBytes = Callable[[int], bytes]
 #: Told the share of the work that is done, in [0, 1].
 Progress = Callable[[float], None]
 
-#: One PRF output places at most this many bits.
-_BITS_A_TAG = 16
-_CHUNK_ROWS = 50_000
+#: Rows that a thread handles at a time: their messages and tags stay in its processor's cache.
+_CHUNK_ROWS = 4096
+_FIRST_ROOM = 1 << 17
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """The features of each distinct value: value v owns ``offsets[v]:offsets[v+1]`` of ``digests`` and ``counts``."""
+    """An identifier's values and features, and the keyed digest of each distinct feature, shape (texts, 2)."""
 
     identifier: Identifier
     codes: NDArray[np.int32]
-    offsets: NDArray[np.int64]
+    features: Features
     digests: Blocks
-    counts: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class EncodingPlan:
+    """All that the passes of a source have in common.
+
+    ``blocks`` has shape (records, passes, 2), ``present`` (records, passes), ``tokens`` (passes, records), 0 where a
+    record takes no part. Passes are the spec's, in its order; one that the source cannot give has no record present.
+    """
+
+    spec: LinkageSpec
+    tables: tuple[FeatureTable, ...]
+    blocks: NDArray[np.uint64]
+    present: NDArray[np.bool_]
+    tokens: NDArray[np.uint64]
+    over_cap: Mapping[str, int]
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """Names of the passes that the source can give."""
+        return tuple(self.over_cap)
+
+    def rows(self, name: str) -> int:
+        """Return the number of records that take part in a pass."""
+        return int(np.count_nonzero(self.tokens[self.position(name)]))
+
+    def position(self, name: str) -> int:
+        """Return the place of a pass in the spec."""
+        return [blocking.name for blocking in self.spec.passes].index(name)
+
+    def tokens_of(self) -> dict[str, NDArray[np.uint64]]:
+        """Return the tokens of each pass, shape (records,)."""
+        return {name: self.tokens[self.position(name)] for name in self.passes}
 
 
 @dataclass(frozen=True)
@@ -64,60 +100,45 @@ class EncodedSource:
 
 
 def feature_table(values: Values, derive: Derive) -> FeatureTable:
-    """Digest the features of an identifier's distinct values and share out the filter's bits among them."""
+    """Digest the features of an identifier's distinct values."""
     identifier = values.identifier
-    numbers: dict[str, int] = {}
-    offsets = np.zeros(len(values.distinct) + 1, dtype=np.int64)
-    ids: list[int] = []
-    counts: list[int] = []
-    for v, value in enumerate(values.distinct):
-        for group in features(identifier.kind, value):
-            bits = round(identifier.filter.set_bits * group.share)
-            each, extra = divmod(bits, len(group.features))
-            for i, feature in enumerate(group.features):
-                left = each + (i < extra)
-                part = 0
-                while left > 0:
-                    text = f"{part}:{feature}"
-                    ids.append(numbers.setdefault(text, len(numbers)))
-                    counts.append(min(left, _BITS_A_TAG))
-                    left -= _BITS_A_TAG
-                    part += 1
-        offsets[v + 1] = len(ids)
-    key = derive(f"features/{identifier.group or identifier.name}")
-    table = digests(key, numbers)
+    found = features(identifier.kind, values.distinct, identifier.filter)
     return FeatureTable(
-        identifier, values.codes, offsets, table[np.array(ids, dtype=np.int64)], np.array(counts, dtype=np.uint8)
+        identifier, values.codes, found, digests(derive(f"features/{identifier.group or identifier.name}"), found.texts)
     )
 
 
-def block_filters(rows: NDArray[np.int64], states: Blocks, table: FeatureTable, keyed: BulkCmac) -> NDArray[np.uint64]:
-    """Return the filters of some records of one identifier under their blocks' keys, shape (rows, words)."""
-    codes = table.codes[rows]
-    lengths = np.where(codes >= 0, np.diff(table.offsets)[codes], 0)
-    listed = int(lengths.sum())
-    at_row, at_feature = np.empty(listed, dtype=np.int64), np.empty(listed, dtype=np.int64)
-    expand(codes, table.offsets, at_row, at_feature)
-    tags = keyed.finish(states[at_row], table.digests[at_feature])
-    filters = np.zeros((len(rows), table.identifier.filter.words), dtype=np.uint64)
-    set_bits(
-        at_row, at_feature, table.counts, tags.view(np.uint8).reshape(-1, 16), table.identifier.filter.bits, filters
-    )
-    return filters
+class _Room:
+    """Memory that is used again and again: the messages of a chunk and their tags."""
+
+    def __init__(self) -> None:
+        self.grow(_FIRST_ROOM)
+
+    def grow(self, messages: int) -> None:
+        self.messages = np.empty((messages, 2), dtype=np.uint64)
+        self.tags = np.empty(16 * messages + SPARE_BYTES, dtype=np.uint8)
 
 
-def _blocks(prepared: Prepared, blocking: Pass, derive: Derive) -> tuple[Blocks, NDArray[np.bool_]]:
-    """Return each record's 16-byte block id and whether it has one."""
-    parts, present = [], np.ones(prepared.records, dtype=bool)
-    for part in blocking.parts:
-        codes, texts = prepared.values[part.identifier].key_parts(part.transform)
-        present &= codes >= 0
-        label = "any" if blocking.unordered else part.label
-        table = digests(derive(f"key-part/{blocking.name}/{label}"), texts)
-        parts.append(table[codes] if len(texts) else np.zeros((len(codes), 2), dtype=np.uint64))
-    if blocking.unordered:
-        parts = _sorted_parts(parts)
-    return BulkCmac(derive(f"block/{blocking.name}")).tags(*parts), present
+def block_filters(
+    rows: NDArray[np.int64],
+    states: Blocks,
+    table: FeatureTable,
+    keyed: BulkCmac,
+    filters: NDArray[np.uint64],
+    room: _Room | None = None,
+) -> None:
+    """Write the filters of some records of one identifier under their blocks' keys to ``filters`` (rows, words)."""
+    room = room or _Room()
+    found = table.features
+    while True:
+        written = filter_messages(
+            table.codes, rows, found.offsets, found.numbers, table.digests, states, keyed.last_mask, room.messages
+        )
+        if written >= 0:
+            break
+        room.grow(2 * len(room.messages))
+    tags = keyed.permute(room.messages[:written], room.tags).view(np.uint8).reshape(-1, 16)
+    set_bits(table.codes, rows, found.offsets, found.counts, tags, table.identifier.filter.bits, filters)
 
 
 def _sorted_parts(parts: list[Blocks]) -> list[Blocks]:
@@ -127,34 +148,118 @@ def _sorted_parts(parts: list[Blocks]) -> list[Blocks]:
     return list(np.take_along_axis(stacked, order[:, :, None], axis=0))
 
 
-def _within_cap(blocks: Blocks, present: NDArray[np.bool_], cap: int) -> tuple[NDArray[np.bool_], int]:
-    """Leave out records whose block holds more than ``cap`` records of this source."""
-    rows = np.flatnonzero(present)
-    _, inverse, sizes = np.unique(blocks[rows, 0], return_inverse=True, return_counts=True)
-    small = sizes[inverse] <= cap
-    kept = np.zeros(len(present), dtype=bool)
-    kept[rows[small]] = True
-    return kept, int((~small).sum())
+class _KeyParts:
+    """The parts of pass keys, each taken from the distinct values once."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+        self._known: dict[str, tuple[NDArray[np.int32], tuple[str, ...]]] = {}
+
+    def blocks(self, blocking: Pass, derive: Derive) -> tuple[Blocks, NDArray[np.bool_]]:
+        """Return each record's 16-byte block id and whether it has one."""
+        parts, present = [], np.ones(self._prepared.records, dtype=bool)
+        for part in blocking.parts:
+            if part.label not in self._known:
+                self._known[part.label] = self._prepared.values[part.identifier].key_parts(part.transform)
+            codes, texts = self._known[part.label]
+            present &= codes >= 0
+            label = "any" if blocking.unordered else part.label
+            table = digests(derive(f"key-part/{blocking.name}/{label}"), texts)
+            parts.append(table[codes] if len(texts) else np.zeros((len(codes), 2), dtype=np.uint64))
+        if blocking.unordered:
+            parts = _sorted_parts(parts)
+        return BulkCmac(derive(f"block/{blocking.name}")).tags(*parts), present
+
+
+def _crowded(blocks: NDArray[np.uint64], cap: int) -> NDArray[np.bool_]:
+    """Tell which of these block ids occur more than ``cap`` times."""
+    order = np.argsort(blocks)
+    ordered = blocks[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(blocks) else np.empty(0, dtype=int)
+    sizes = np.diff(np.append(starts, len(blocks)))
+    crowded = np.empty(len(blocks), dtype=bool)
+    crowded[order] = np.repeat(sizes > cap, sizes)
+    return crowded
 
 
 def _random_tokens(count: int, random_bytes: RandomBytes) -> NDArray[np.uint64]:
     """Return distinct, non-zero random 64-bit tokens."""
     while True:
         tokens = np.frombuffer(random_bytes(8 * count), dtype=np.uint64)
-        if len(np.unique(tokens)) == count and tokens.all():
+        ordered = np.sort(tokens)
+        if tokens.all() and (ordered[1:] != ordered[:-1]).all():
             return tokens
 
 
-def _checks(keyed: BulkCmac, own: Blocks, earlier: list[tuple[Blocks, NDArray[np.bool_]] | None]) -> NDArray[np.uint32]:
-    """Return a 32-bit check for each earlier pass; 0 where the record has no block in it."""
-    checks = np.zeros((len(own), len(earlier)), dtype=np.uint32)
-    states = keyed.absorb(own)
-    for column, other in enumerate(earlier):
-        if other is not None:
-            blocks, present = other
-            tags = keyed.finish(states, blocks).view(np.uint32)[:, 0]
-            checks[:, column] = np.where(present, np.maximum(tags, 1), 0)
-    return checks
+def plan(prepared: Prepared, spec: LinkageSpec, derive: Derive, random_bytes: RandomBytes) -> EncodingPlan:
+    """Find the blocks of a prepared source, draw its tokens and take its values apart.
+
+    Passes whose identifiers the source lacks are left out.
+    """
+    tables = tuple(feature_table(values, derive) for values in prepared.values.values())
+    blocks = np.zeros((prepared.records, len(spec.passes), 2), dtype=np.uint64)
+    present = np.zeros((prepared.records, len(spec.passes)), dtype=bool)
+    tokens = np.zeros((len(spec.passes), prepared.records), dtype=np.uint64)
+    over_cap: dict[str, int] = {}
+    parts = _KeyParts(prepared)
+    for p, blocking in enumerate(spec.passes):
+        if not all(prepared.can_give(part) for part in blocking.parts):
+            continue
+        blocks[:, p], given = parts.blocks(blocking, derive)
+        members = np.flatnonzero(given)
+        crowded = _crowded(blocks[members, p, 0], spec.block_cap)
+        over_cap[blocking.name] = int(crowded.sum())
+        members = members[~crowded]
+        present[members, p] = True
+        tokens[p, members] = _random_tokens(len(members), random_bytes)
+    return EncodingPlan(spec, tables, blocks, present, tokens, over_cap)
+
+
+def encode_pass(plan: EncodingPlan, name: str, derive: Derive, threads: int | None = None) -> EncodedPass:
+    """Encode one pass of a plan, on as many threads as there are processors."""
+    p = plan.position(name)
+    members = np.flatnonzero(plan.present[:, p])
+    checks = np.zeros((len(members), p), dtype=np.uint32)
+    widths = [table.identifier.filter.words for table in plan.tables]
+    starts = np.cumsum([0, *widths])
+    # Records are encoded in the file's order, in which their values lie side by side, and put out in random order.
+    filters = np.zeros((len(members), starts[-1]), dtype=np.uint64)
+    filtering, checking = BulkCmac(derive(f"filter/{name}")), BulkCmac(derive(f"check/{name}"))
+
+    def work(chunks: range) -> None:
+        room = _Room()
+        for start in chunks:
+            rows = members[start : start + _CHUNK_ROWS]
+            end = start + len(rows)
+            own = plan.blocks[rows, p]
+            states = filtering.absorb(own)
+            for t, table in enumerate(plan.tables):
+                block_filters(rows, states, table, filtering, filters[start:end, starts[t] : starts[t + 1]], room)
+            if p:
+                if len(rows) * p > len(room.messages):
+                    room.grow(len(rows) * p)
+                messages = room.messages[: len(rows) * p]
+                check_messages(rows, plan.blocks, p, checking.absorb(own), checking.last_mask, messages)
+                tags = checking.permute(messages, room.tags).view(np.uint32).reshape(-1, 4)
+                cut_checks(rows, plan.present, tags, checks[start:end])
+
+    workers = threads or os.cpu_count() or 1
+    step = _CHUNK_ROWS * workers
+    shares = [range(first, len(members), step) for first in range(0, min(step, len(members)), _CHUNK_ROWS)]
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(work, share) for share in shares]:
+            done.result()
+    drawn = plan.tokens[p, members]
+    order = np.argsort(drawn)
+    return EncodedPass(
+        name=name,
+        blocks=plan.blocks[members[order], p, 0],
+        tokens=drawn[order],
+        checks=checks[order],
+        filters={
+            table.identifier.name: filters[order, starts[t] : starts[t + 1]] for t, table in enumerate(plan.tables)
+        },
+    )
 
 
 def encode(
@@ -164,51 +269,10 @@ def encode(
     random_bytes: RandomBytes,
     progress: Progress = lambda _: None,
 ) -> EncodedSource:
-    """Encode a prepared source under a spec. Passes whose identifiers the source lacks are left out."""
-    tables = [feature_table(values, derive) for values in prepared.values.values()]
-    own: dict[str, tuple[Blocks, NDArray[np.bool_]]] = {}
-    over_cap: dict[str, int] = {}
-    for blocking in spec.passes:
-        if all(prepared.can_give(part) for part in blocking.parts):
-            blocks, present = _blocks(prepared, blocking, derive)
-            present, over_cap[blocking.name] = _within_cap(blocks, present, spec.block_cap)
-            own[blocking.name] = blocks, present
-
-    passes: dict[str, EncodedPass] = {}
-    tokens: dict[str, NDArray[np.uint64]] = {}
-    for done, (name, (blocks, present)) in enumerate(own.items()):
-        members = np.flatnonzero(present)
-        drawn = _random_tokens(len(members), random_bytes)
-        # Rows of one block follow their random tokens, so that the file's order does not survive within it.
-        order = members[np.lexsort((drawn, blocks[members, 0]))]
-        token_of = np.zeros(prepared.records, dtype=np.uint64)
-        token_of[members] = drawn
-        index = [blocking.name for blocking in spec.passes].index(name)
-        earlier = [
-            (own[q.name][0][order], own[q.name][1][order]) if q.name in own else None for q in spec.passes[:index]
-        ]
-        passes[name] = EncodedPass(
-            name=name,
-            blocks=np.ascontiguousarray(blocks[order, 0]),
-            tokens=token_of[order],
-            checks=_checks(BulkCmac(derive(f"check/{name}")), blocks[order], earlier),
-            filters=_filters(order, blocks, tables, BulkCmac(derive(f"filter/{name}"))),
-        )
-        tokens[name] = token_of
-        progress((done + 1) / len(own))
-    return EncodedSource(passes, tokens, over_cap)
-
-
-def _filters(
-    order: NDArray[np.int64], blocks: Blocks, tables: list[FeatureTable], keyed: BulkCmac
-) -> dict[str, NDArray[np.uint64]]:
-    filters = {
-        table.identifier.name: np.empty((len(order), table.identifier.filter.words), dtype=np.uint64)
-        for table in tables
-    }
-    for start in range(0, len(order), _CHUNK_ROWS):
-        rows = order[start : start + _CHUNK_ROWS]
-        states = keyed.absorb(blocks[rows])
-        for table in tables:
-            filters[table.identifier.name][start : start + len(rows)] = block_filters(rows, states, table, keyed)
-    return filters
+    """Encode a prepared source under a spec, all passes at once."""
+    planned = plan(prepared, spec, derive, random_bytes)
+    passes = {}
+    for done, name in enumerate(planned.passes):
+        passes[name] = encode_pass(planned, name, derive)
+        progress((done + 1) / len(planned.passes))
+    return EncodedSource(passes, planned.tokens_of(), planned.over_cap)

@@ -1,4 +1,4 @@
-"""From canonical values to the features that their Bloom filters hold.
+"""From canonical values to the features that their Bloom filters hold, and to the parts of pass keys.
 
 Rules (docs/encoding.md, section 4):
 
@@ -10,6 +10,7 @@ Rules (docs/encoding.md, section 4):
   so that a swap costs less than a stranger. Numbers: digits by position.
 - A feature is a text of at most seven ASCII characters, so that it fits in a machine word and a million values are
   taken apart without a Python object for each feature.
+- A key part is the empty text where the value cannot give it; then the record takes no part in that pass.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import jellyfish
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,3 +73,29 @@ def _text(code: int) -> str:
     """Return the text of a code: a part's number in the low byte, a feature's characters above it."""
     part, feature = code & 0xFF, (code >> 8).to_bytes(7, "big").lstrip(b"\0").decode("ascii")
     return f"{part}:{feature}"
+
+
+def key_part(kind: Kind, transform: str, value: str) -> str:
+    """Return what a canonical value gives to a pass key under ``transform``; empty where it gives nothing."""
+    match kind, transform:
+        case _, "phonetic":
+            letters = "".join(c for c in value.split(" ")[0] if c.isalpha())
+            return jellyfish.soundex(letters) if letters else ""
+        case _, "initial":
+            return value[0]
+        case Kind.DATE, "year":
+            return value[:4]
+        case Kind.DATE, "month_day":
+            return value[5:]
+        case Kind.DATE, _:
+            return value if len(value) > 4 else ""
+        case Kind.STREET, "number":
+            return next((word for word in value.split() if word[0].isdigit()), "")
+        case Kind.POSTAL_CODE, "area":
+            return value[:3]
+        case Kind.SSN, "last4":
+            return value[-4:]
+        case Kind.SSN, _:
+            return value if len(value) > 4 else ""
+        case _:
+            return value

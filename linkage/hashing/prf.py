@@ -25,6 +25,9 @@ Blocks = NDArray[np.uint64]
 #: The constant of the field GF(2^128) in SP 800-38B.
 _R128 = 0x87
 
+#: What the cipher wants behind its output, one byte less than a block.
+SPARE_BYTES = 15
+
 
 class BulkCmac:
     """AES-256-CMAC under one key, over arrays of messages that are whole blocks."""
@@ -38,11 +41,20 @@ class BulkCmac:
         self._subkey = np.frombuffer(subkey, dtype=np.uint64)
 
     def _aes(self, blocks: Blocks) -> Blocks:
+        out = np.empty(blocks.nbytes + SPARE_BYTES, dtype=np.uint8)
+        return self.permute(np.ascontiguousarray(blocks), out)
+
+    def permute(self, blocks: Blocks, room: NDArray[np.uint8]) -> Blocks:
+        """Return AES of each block, written to ``room``, which has :data:`SPARE_BYTES` more than the blocks."""
         if not len(blocks):
             return blocks
-        out = np.empty(blocks.nbytes + 15, dtype=np.uint8)
-        written = self._cipher.encryptor().update_into(np.ascontiguousarray(blocks).data.cast("B"), out.data)
-        return out[:written].view(np.uint64).reshape(-1, 2)
+        written = self._cipher.encryptor().update_into(blocks.data.cast("B"), room.data)
+        return room[:written].view(np.uint64).reshape(-1, 2)
+
+    @property
+    def last_mask(self) -> NDArray[np.uint64]:
+        """The subkey that masks a message's last block, shape (2,)."""
+        return self._subkey
 
     def absorb(self, blocks: Blocks) -> Blocks:
         """Return the chaining state after a first block; shape as given."""

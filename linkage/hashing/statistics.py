@@ -15,8 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from linkage.hashing.encode import Derive, FeatureTable, RandomBytes, block_filters, feature_table
-from linkage.hashing.prepare import Prepared
+from linkage.hashing.encode import Derive, RandomBytes, block_filters, feature_table
+from linkage.hashing.prepare import Prepared, Values
 from linkage.hashing.prf import BulkCmac
 from linkage.spec.encodings import FieldStatistics
 from linkage.spec.levels import cut_table, level_of, popcount
@@ -48,13 +48,25 @@ def _exact_share(codes: NDArray[np.int32]) -> float:
     return float((held * (held - 1)).sum() / (total * (total - 1))) if total > 1 else 0.0
 
 
-def _rates(table: FeatureTable, sampled: NDArray[np.int64], derive: Derive) -> tuple[float, ...]:
+def _sampled(values: Values, rows: NDArray[np.int64]) -> Values:
+    """Keep the values of some records only: features are taken of no more than are compared."""
+    codes = values.codes[rows]
+    held, recoded = np.unique(codes[codes >= 0], return_inverse=True)
+    kept = np.full(len(codes), -1, dtype=np.int32)
+    kept[codes >= 0] = recoded
+    return Values(values.identifier, kept, tuple(values.distinct[code] for code in held))
+
+
+def _rates(values: Values, rows: NDArray[np.int64], derive: Derive) -> tuple[float, ...]:
+    identifier = values.identifier
     keyed = BulkCmac(derive("statistics"))
-    states = keyed.absorb(np.zeros((len(sampled), 2), dtype=np.uint64))
-    counts = np.zeros(table.identifier.levels + 1, dtype=np.int64)
-    _count_levels(block_filters(sampled, states, table, keyed), cut_table((table.identifier,))[0], counts)
+    states = keyed.absorb(np.zeros((len(rows), 2), dtype=np.uint64))
+    filters = np.zeros((len(rows), identifier.filter.words), dtype=np.uint64)
+    block_filters(np.arange(len(rows)), states, feature_table(_sampled(values, rows), derive), keyed, filters)
+    counts = np.zeros(identifier.levels + 1, dtype=np.int64)
+    _count_levels(filters, cut_table((identifier,))[0], counts)
     below = counts[1:-1] + 0.5
-    exact = _exact_share(table.codes)
+    exact = _exact_share(values.codes)
     rates = [*(below / below.sum() * (1 - exact)), exact]
     return tuple(float(f"{rate:.3g}") for rate in rates)
 
@@ -70,6 +82,6 @@ def field_statistics(prepared: Prepared, random_bytes: RandomBytes) -> FieldStat
     sampled = generator.permutation(prepared.records)[:_SAMPLE].astype(np.int64)
     rates, missing = {}, {}
     for name, values in prepared.values.items():
-        rates[name] = _rates(feature_table(values, derive), sampled, derive)
+        rates[name] = _rates(values, sampled, derive)
         missing[name] = float(f"{values.missing:.3g}")
     return FieldStatistics(rates=rates, missing=missing)

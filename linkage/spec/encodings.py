@@ -27,7 +27,7 @@ from linkage.spec.model import LinkageSpec
 
 @dataclass(frozen=True)
 class EncodedPass:
-    """One pass of one source: rows sorted by block, which is a pseudo-random order.
+    """One pass of one source: rows sorted by their tokens, which is a random order.
 
     ``blocks`` and ``tokens`` have shape (rows,); ``checks`` (rows, earlier passes of the spec); ``filters`` maps an
     identifier to its filters, shape (rows, words).
