@@ -26,6 +26,8 @@ from linkage.errors import InputError
 
 SPARE_TOTAL = 2.0
 """How much dearer a cell becomes with each dimension it totals."""
+HABIT = 0.5
+"""Factor on the cost of a cell that was hidden in the last table of the same name: patterns should not jump."""
 CHEAPEST = 1e-3
 """Cost of a cell that no table of this release prints."""
 
@@ -88,9 +90,17 @@ class System:
 
 
 def build_system(
-    tables: Sequence[Table], history: Sequence[PrintedTable], rules: DisclosureRules, release: str
+    tables: Sequence[Table],
+    history: Sequence[PrintedTable],
+    rules: DisclosureRules,
+    release: str,
+    habits: Sequence[PrintedTable] = (),
 ) -> System:
-    """Return the system of ``tables`` and ``history``, which share one measure and one population."""
+    """Return the system of ``tables`` and ``history``, which share one measure and one population.
+
+    ``habits`` are tables of any population; a cell hidden in the latest of the same name is cheaper to hide again.
+    """
+    latest = {printed.table.name: printed for printed in habits}
     every = [*tables, *(printed.table for printed in history)]
     measure = tables[0].measure
     atoms = make_atoms(every, measure, rules.zero_policy == "sensitive")
@@ -120,7 +130,7 @@ def build_system(
         np.maximum.at(down, cell, cells.needs.down)
         owner[cell[cells.needs.owner != ""]] = cells.needs.owner[cells.needs.owner != ""]
         if position < len(tables):
-            np.add.at(cost, cell, cells.cost)
+            np.add.at(cost, cell, cells.cost * _habit(cells, latest.get(cells.table.name)))
             hideable[cell] = True
         else:
             was_hidden = _was_hidden(cells, history[position - len(tables)])
@@ -266,6 +276,15 @@ def collapse(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     rank = np.empty(len(order), dtype=int)
     rank[order] = np.arange(len(order))
     return rank[number.reshape(-1)], first[order]
+
+
+def _habit(cells: TableCells, printed: PrintedTable | None) -> np.ndarray:
+    """Return a factor on the cost of each cell: less than 1 where it was hidden last time."""
+    if printed is None or printed.table.key_columns != cells.table.key_columns:
+        return np.ones(len(cells.value))
+    if printed.table.measure != cells.table.measure:
+        return np.ones(len(cells.value))
+    return np.where(_was_hidden(cells, printed), HABIT, 1.0)
 
 
 def _was_hidden(cells: TableCells, printed: PrintedTable) -> np.ndarray:

@@ -88,7 +88,7 @@ def protect(
     for population, measure in groups:
         own = [table for table in wanted if (table.population, table.measure) == (population, measure)]
         before = [p for p in printed if (p.table.population, p.table.measure) == (population, measure)]
-        system, hidden = _choose(own, before, rules, release)
+        system, hidden = _choose(own, before, printed, rules, release)
         published, targets = what_is_published(system, hidden, before, rules, len(own))
         structure = Structure(system.atoms.profiles, system.atoms.member)
         outcome = audit(published, structure, targets)
@@ -124,13 +124,17 @@ def protect(
 
 
 def _choose(
-    own: Sequence[Table], before: Sequence[PrintedTable], rules: DisclosureRules, release: str
+    own: Sequence[Table],
+    before: Sequence[PrintedTable],
+    habits: Sequence[PrintedTable],
+    rules: DisclosureRules,
+    release: str,
 ) -> tuple[System, np.ndarray]:
     """Choose what to hide; with a history, only if that leaves the history safe (or the rules say to hide more)."""
-    system = build_system(own, before, rules, release)
+    system = build_system(own, before, rules, release, habits)
     if not before or rules.on_differencing == "hide":
         return system, _against_insiders(system, rules)
-    alone = build_system(own, (), rules, release)
+    alone = build_system(own, (), rules, release, habits)
     hidden = _against_insiders(alone, rules)
     asked = system.hidden.copy()
     for mine, joint in zip(alone.tables, system.tables, strict=False):

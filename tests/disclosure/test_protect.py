@@ -158,6 +158,38 @@ def test_a_coarser_view_of_a_released_table_that_would_undo_it_is_refused():
         protect(Table("odd", data, ["school", "odd"]), RULES, [first.record], release="third")
 
 
+def test_the_same_table_of_the_next_year_hides_the_same_cells_where_it_can():
+    counts = [("N", "a", 4), ("N", "b", 20), ("N", "c", 22), ("S", "a", 30), ("S", "b", 31), ("S", "c", 29)]
+    frame = pd.DataFrame(counts, columns=["school", "grade", "n"])
+    by = ["school", "grade"]
+    first = protect(Table("t", frame, by, count="n", population="2026"), RULES, release="2026")
+    later = frame.assign(n=[4, 23, 20, 30, 33, 29])
+    alone = protect(Table("t", later, by, count="n", population="2027"), RULES, release="2027")
+    after = protect(Table("t", later, by, count="n", population="2027"), RULES, [first.record], release="2027")
+
+    def hidden(result):
+        return set(map(tuple, result["t"].loc[result["t"]["count"].eq("*"), by].to_numpy()))
+
+    assert hidden(alone) != hidden(first)
+    assert hidden(after) == hidden(first)
+
+
+def test_who_is_alone_in_a_hidden_sum_cannot_work_out_the_other_one():
+    rows = [("N", "x", "A", 50.0), ("N", "y", "B", 70.0)]
+    rows += [
+        (s, i, f"{s}{i}{n}", 30.0 + n)
+        for s, i, k in [("N", "z", 5), ("S", "x", 4), ("S", "y", 6), ("S", "z", 5)]
+        for n in range(k)
+    ]
+    frame = pd.DataFrame(rows, columns=["county", "industry", "employer", "wages"])
+    rules = DisclosureRules(person_threshold=0, employer_threshold=3)
+    table = Table("wages", frame, ["county", "industry"], value="wages", contributor="employer")
+    result = protect(table, rules)["wages"].set_index(["county", "industry"])["wages"]
+    assert result["N", "x"] == result["N", "y"] == "*"
+    # A knows N / x. If N / Total and N / z were both printed, A would have N / y.
+    assert "*" in {result["N", "z"], result["N", "Total"]}
+
+
 def test_all_problems_with_a_table_are_named_at_once():
     with pytest.raises(InputError) as error:
         Table("t", pd.DataFrame({"a": ["x"], "n": [-1.0]}), ["a", "b"], value="n", levels={"c": ("a",)})
