@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from linkage.disclosure.grouping import CodedProfile
 from linkage.disclosure.population import make_atoms
 from linkage.disclosure.possible import Atoms
 from linkage.disclosure.primary import Needs, primary_needs
@@ -104,10 +105,13 @@ def build_system(
     every = [*tables, *(printed.table for printed in history)]
     measure = tables[0].measure
     atoms = make_atoms(every, measure, rules.zero_policy == "sensitive")
+    coded = [CodedProfile(profile) for profile in atoms.profiles]
     rows, found = [], []
     for position, table in enumerate(every):
         source = release if position < len(tables) else history[position - len(tables)].release
-        matrix, cells = _table_cells(table, atoms, atoms.frame_of[position], rules, source)
+        matrix, cells = _table_cells(
+            table, atoms, coded[atoms.frame_of[position]], atoms.frame_of[position], rules, source
+        )
         rows.append(matrix)
         found.append(cells)
     gap_rows, gaps = _difference_rows(atoms, rows)
@@ -195,25 +199,14 @@ def chosen_by(selectors: Sequence[Mapping[str, str]], keys: pd.DataFrame) -> np.
 
 
 def _table_cells(
-    table: Table, atoms: Atoms, frame: int, rules: DisclosureRules, release: str
+    table: Table, atoms: Atoms, coded: CodedProfile, frame: int, rules: DisclosureRules, release: str
 ) -> tuple[sparse.csr_matrix, TableCells]:
-    profile = atoms.profiles[frame]
-    mask = atoms.member[:, frame].copy()
-    for column, allowed in table.where.items():
-        mask &= profile[column].isin([str(code) for code in allowed]).to_numpy()
-    inside = np.flatnonzero(mask)
+    inside = coded.select(atoms.member[:, frame], table.where)
     blocks, keys, values, needs, costs = [], [], [], [], []
     for grouping in table.grouping_sets:
         columns = [column for column in grouping if column is not None]
-        if columns:
-            part = profile.iloc[inside][columns]
-            label = part.groupby(columns, sort=True).ngroup().to_numpy()
-        else:
-            part, label = pd.DataFrame(index=range(len(inside))), np.zeros(len(inside), dtype=int)
-        size = int(label.max()) + 1 if len(label) else 0
-        first = np.full(size, -1)
-        first[label[::-1]] = np.arange(len(label))[::-1]
-        cut = part.iloc[first].reset_index(drop=True)
+        label, cut = coded.cut(inside, columns)
+        size = len(cut)
         value = np.bincount(label, weights=atoms.amount[inside], minlength=size)
         value = np.round(value) if table.measure == COUNT else value
         key = _key_frame(table, grouping, cut, size)
