@@ -25,9 +25,8 @@ BITS_A_TAG = 16
 _Letters = NDArray[np.uint8]
 _Codes = NDArray[np.uint64]
 
-_BLANK, _ZERO, _NINE, _COLON, _HASH, _PAD, _MINUS = (np.uint64(ord(c)) for c in " 09:#_-")
-_Y, _M, _D, _T, _V, _I, _H = (np.uint64(ord(c)) for c in "ymdtvih")
-_BIG_Y, _BIG_M, _BIG_D = (np.uint64(ord(c)) for c in "YMD")
+_BLANK, _COLON, _HASH, _PAD = (np.uint64(ord(c)) for c in " :#_")
+_Y, _M, _D, _T, _I, _H = (np.uint64(ord(c)) for c in "ymdtih")
 
 
 @njit(inline="always")
@@ -91,30 +90,12 @@ def _positions(letters: _Letters, start: int, end: int, label: Any, out: _Codes,
 
 
 @njit(cache=True, nogil=True)
-def _labelled(label: Any, letters: _Letters, start: int, end: int) -> Any:  # noqa: ANN401
-    """Return the code of ``label:text``."""
-    code = _then(np.uint64(label), _COLON)
-    for i in range(start, end):
-        code = _then(code, letters[i])
-    return code
-
-
-@njit(cache=True, nogil=True)
 def _date(letters: _Letters, start: int, end: int, out: _Codes) -> int:
     at = _positions(letters, start, start + 4, _Y, out, 0)
-    out[at] = _labelled(_BIG_Y, letters, start, start + 4)
-    at += 1
     if end - start == 10:
         month, day = start + 5, start + 8
         at = _positions(letters, month, month + 2, _M, out, at)
         at = _positions(letters, day, day + 2, _D, out, at)
-        out[at] = _labelled(_BIG_M, letters, month, month + 2)
-        out[at + 1] = _labelled(_BIG_D, letters, day, day + 2)
-        out[at + 2] = _labelled(_V, letters, month, month + 2)
-        out[at + 3] = _labelled(_V, letters, day, day + 2)
-        if out[at + 3] == out[at + 2]:
-            out[at + 3] = _then(_then(out[at + 3], _COLON), 50)
-        at += 4
     return at
 
 
@@ -174,7 +155,7 @@ def _groups(way: int, letters: _Letters, start: int, end: int, out: _Codes) -> t
             both += 1
         return tail, both, 0.5, 0.5
     if way == MIDDLE_NAME:
-        out[0] = _labelled(_I, letters, start, start + 1)
+        out[0] = _then(_then(_I, _COLON), letters[start])
         both = _bigrams(letters, start, end, 0, out, 1) if end - start > 1 else 1
         return 1, both, 0.5, 0.5
     n = _bigrams(letters, start, end, 0, out, 0)

@@ -6,8 +6,7 @@ Rules (docs/encoding.md, section 4):
   evenly over the features. So a filter's weight does not depend on the length of the value, and a group (a house
   number, the last four digits of an SSN) keeps its say whatever stands beside it.
 - Names and places: bigrams of each word, padded, so that the order of words does not matter; a bigram that occurs
-  twice counts twice. Dates: digits by position, year, month and day as wholes, and month and day without their order,
-  so that a swap costs less than a stranger. Numbers: digits by position.
+  twice counts twice. Dates and numbers: digits by position.
 - A feature is a text of at most seven ASCII characters, so that it fits in a machine word and a million values are
   taken apart without a Python object for each feature.
 - A key part is the empty text where the value cannot give it; then the record takes no part in that pass.
@@ -56,13 +55,16 @@ class Features:
 
 def features(kind: Kind, values: Sequence[str], size: Filter) -> Features:
     """Return the features of canonical, non-empty values of one kind for a filter of the given size."""
-    encoded = [value[:_LONGEST].encode("ascii") for value in values]
-    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    letters = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+    longest = max(map(len, values), default=0)
+    if longest > _LONGEST:
+        values, longest = [value[:_LONGEST] for value in values], _LONGEST
+    lengths = np.fromiter(map(len, values), dtype=np.int64, count=len(values))
+    ends = np.cumsum(np.append(0, lengths))
+    letters = np.frombuffer("".join(values).encode("ascii"), dtype=np.uint8)
     slots = _FIRST_SLOTS
     while True:
         offsets, numbers, counts, codes = take_apart(
-            _WAYS.get(kind, BIGRAMS), letters, ends, size.set_bits, max(map(len, encoded), default=0), slots
+            _WAYS.get(kind, BIGRAMS), letters, ends, size.set_bits, longest, slots
         )
         if len(offsets):
             return Features(offsets, numbers, counts, tuple(_text(int(code)) for code in codes))
@@ -75,27 +77,34 @@ def _text(code: int) -> str:
     return f"{part}:{feature}"
 
 
-def key_part(kind: Kind, transform: str, value: str) -> str:
-    """Return what a canonical value gives to a pass key under ``transform``; empty where it gives nothing."""
+def key_parts(kind: Kind, transform: str, values: Sequence[str]) -> Sequence[str]:
+    """Return what canonical values give to a pass key under ``transform``; empty where one gives nothing."""
     match kind, transform:
         case _, "phonetic":
-            letters = "".join(c for c in value.split(" ")[0] if c.isalpha())
-            return jellyfish.soundex(letters) if letters else ""
+            return [_soundex(value) for value in values]
         case _, "initial":
-            return value[0]
+            return [value[0] for value in values]
         case Kind.DATE, "year":
-            return value[:4]
+            return [value[:4] for value in values]
         case Kind.DATE, "month_day":
-            return value[5:]
-        case Kind.DATE, _:
-            return value if len(value) > 4 else ""
+            return [value[5:] for value in values]
         case Kind.STREET, "number":
-            return next((word for word in value.split() if word[0].isdigit()), "")
+            return [_first_number(value) for value in values]
         case Kind.POSTAL_CODE, "area":
-            return value[:3]
+            return [value[:3] for value in values]
         case Kind.SSN, "last4":
-            return value[-4:]
-        case Kind.SSN, _:
-            return value if len(value) > 4 else ""
+            return [value[-4:] for value in values]
+        case Kind.DATE | Kind.SSN, _:
+            return [value if len(value) > 4 else "" for value in values]
         case _:
-            return value
+            return values
+
+
+def _soundex(value: str) -> str:
+    letters = "".join(filter(str.isalpha, value.partition(" ")[0]))
+    return jellyfish.soundex(letters) if letters else ""
+
+
+def _first_number(value: str) -> str:
+    first = value.partition(" ")[0]
+    return first if first[0].isdigit() else next((word for word in value.split() if word[0].isdigit()), "")

@@ -8,7 +8,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from linkage.hashing.columns import NAME_KINDS, ColumnMap
-from linkage.hashing.features import key_part
+from linkage.hashing.features import key_parts
 from linkage.hashing.normalise import normalise
 from linkage.hashing.person_name import split_name, surname_suffix
 from linkage.spec.model import Identifier, KeyPart, Kind, LinkageSpec
@@ -37,8 +37,8 @@ class Values:
 
     def key_parts(self, transform: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
         """Return codes and distinct texts of this identifier under a pass key's transform; -1 is none."""
-        parts = [key_part(self.identifier.kind, transform, value) for value in self.distinct]
-        return _recode(self.codes, parts)
+        parts = key_parts(self.identifier.kind, transform, self.distinct)
+        return (self.codes, self.distinct) if parts is self.distinct else _recode(self.codes, parts)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Prepared:
         return part.identifier in self.values
 
 
-def _recode(codes: NDArray[np.int32], texts: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+def _recode(codes: NDArray[np.int32], texts: Sequence[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Map codes through texts that may coincide or be empty (missing)."""
     distinct: dict[str, int] = {}
     lookup = np.full(len(texts) + 1, -1, dtype=np.int32)

@@ -2,22 +2,20 @@
 
 Rules:
 
-- A *digest* of a text is HMAC-SHA256 (RFC 2104) under a derived key, cut to 16 bytes.
-- Digests are combined by AES-256-CMAC (NIST SP 800-38B, RFC 4493) over messages that are whole 16-byte blocks. For such
-  messages CMAC is CBC-MAC with the last block masked by a subkey, so that thousands of messages of equal length are
-  computed by a few calls of raw AES over one array. ``tests/hashing/test_prf.py`` holds it against the ``cryptography``
-  package's own CMAC.
+- There is one keyed function: AES-256-CMAC (NIST SP 800-38B, RFC 4493) under a derived key. A *digest* is the CMAC of
+  a text; digests are combined by the CMAC of messages that are whole 16-byte blocks.
+- CMAC is CBC-MAC with the last block masked by a subkey, so messages of equal length are computed by a few calls of
+  raw AES over one array. ``tests/hashing/test_prf.py`` holds it against the ``cryptography`` package's own CMAC.
 - An array of blocks has shape (n, 2) and dtype uint64: the 16 bytes in memory order.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from numba import njit
 from numpy.typing import NDArray
 
 Blocks = NDArray[np.uint64]
@@ -36,9 +34,8 @@ class BulkCmac:
         # ECB is AES itself on each block; CMAC below is what chains and masks them.
         self._cipher = Cipher(algorithms.AES256(key), modes.ECB())
         zero = int.from_bytes(self._aes(np.zeros((1, 2), dtype=np.uint64)).tobytes(), "big")
-        doubled = (zero << 1) ^ (_R128 if zero >> 127 else 0)
-        subkey = (doubled & ((1 << 128) - 1)).to_bytes(16, "big")
-        self._subkey = np.frombuffer(subkey, dtype=np.uint64)
+        whole = _doubled(zero)
+        self._subkey, self._padded_subkey = _as_block(whole), _as_block(_doubled(whole))
 
     def _aes(self, blocks: Blocks) -> Blocks:
         out = np.empty(blocks.nbytes + SPARE_BYTES, dtype=np.uint8)
@@ -71,8 +68,50 @@ class BulkCmac:
             states = self._aes(states ^ part)
         return self.finish(states, parts[-1])
 
+    def digests(self, texts: Sequence[str]) -> Blocks:
+        """Return the tag of each text's UTF-8 bytes, shape (texts, 2)."""
+        encoded = "".join(texts).encode()
+        if len(encoded) == sum(map(len, texts)):
+            lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+        else:
+            lengths = np.fromiter((len(text.encode()) for text in texts), dtype=np.int64, count=len(texts))
+        starts = np.cumsum(np.append(0, lengths))
+        held = np.frombuffer(encoded, dtype=np.uint8)
+        tags = np.empty((len(texts), 2), dtype=np.uint64)
+        sizes = np.maximum(1, -(-lengths // 16))
+        for size in np.unique(sizes):
+            chosen = np.flatnonzero(sizes == size)
+            padded = np.zeros((len(chosen), 16 * size), dtype=np.uint8)
+            _pad(held, starts, chosen, padded)
+            message = padded.view(np.uint64).reshape(len(chosen), size, 2)
+            states = np.zeros((len(chosen), 2), dtype=np.uint64)
+            for block in range(size - 1):
+                states = self._aes(states ^ message[:, block])
+            mask = np.where((lengths[chosen] == 16 * size)[:, None], self._subkey, self._padded_subkey)
+            tags[chosen] = self._aes(states ^ message[:, size - 1] ^ mask)
+        return tags
 
-def digests(key: bytes, texts: Iterable[str]) -> Blocks:
-    """Return the 16-byte HMAC-SHA256 digest of each text, shape (texts, 2)."""
-    joined = b"".join(hmac.digest(key, text.encode(), hashlib.sha256)[:16] for text in texts)
-    return np.frombuffer(joined, dtype=np.uint64).reshape(-1, 2)
+
+def _doubled(number: int) -> int:
+    """Multiply by x in GF(2^128)."""
+    return ((number << 1) & ((1 << 128) - 1)) ^ (_R128 if number >> 127 else 0)
+
+
+def _as_block(number: int) -> NDArray[np.uint64]:
+    return np.frombuffer(number.to_bytes(16, "big"), dtype=np.uint64)
+
+
+@njit(cache=True, nogil=True)
+def _pad(held: NDArray[np.uint8], starts: NDArray[np.int64], chosen: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+    """Copy texts to rows of whole blocks; one that does not fill its last block is ended by the byte 128."""
+    for i in range(len(chosen)):
+        first, last = starts[chosen[i]], starts[chosen[i] + 1]
+        for k in range(first, last):
+            out[i, k - first] = held[k]
+        if last - first < out.shape[1]:
+            out[i, last - first] = 0x80
+
+
+def digests(key: bytes, texts: Sequence[str]) -> Blocks:
+    """Return the 16-byte digest of each text under a key, shape (texts, 2)."""
+    return BulkCmac(key).digests(texts)
