@@ -74,8 +74,7 @@ def hub_receive(hub: Path, packages: tuple[Path, ...]) -> None:
     with folder.working():
         for path in packages:
             received = receive_package(folder, path, now().date())
-            if received.new:
-                journal.received(folder, received, now())
+            journal.received(folder, received, now())
             state = "received" if received.new else "was here already, nothing changed"
             click.echo(f"{path.name}: {received.kind} of {received.sender}, {received.records:,} records: {state}")
 

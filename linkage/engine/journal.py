@@ -16,7 +16,7 @@ from linkage.exchange.package import package_sha256
 from linkage.governance.events import Disclosed, Enacted, Linked
 from linkage.governance.events import Received as ReceivedEvent
 from linkage.governance.heads import SignedHead, sign_head
-from linkage.governance.ledger import append, create_ledger
+from linkage.governance.ledger import append, create_ledger, verify_ledger
 from linkage.governance.standing import StandingAgreement
 from linkage.matching.quality import Certificate
 
@@ -29,6 +29,8 @@ def ledger_path(hub: Hub) -> Path:
 def enacted(hub: Hub, standing: StandingAgreement, now: datetime, random_bytes: Callable[[int], bytes]) -> None:
     """Begin the ledger if need be, and enter that an agreement is in use."""
     path, terms = ledger_path(hub), standing.terms
+    if path.exists() and not path.stat().st_size:
+        path.unlink()  # a kill came between making the file and writing its first line
     if not path.exists():
         create_ledger(path, terms.hub.id, random_bytes(16).hex(), now)
     event = Enacted(
@@ -41,14 +43,17 @@ def enacted(hub: Hub, standing: StandingAgreement, now: datetime, random_bytes: 
 
 
 def received(hub: Hub, package: Received, now: datetime) -> None:
-    """Enter that a package was accepted."""
-    standing = hub.agreement()
+    """Enter that a package was accepted, unless it was filed before and is entered already."""
+    standing, sha256 = hub.agreement(), package_sha256(package.path)
+    entered = () if package.new else verify_ledger(ledger_path(hub)).entries
+    if any(isinstance(e.event, ReceivedEvent) and e.event.package_sha256 == sha256 for e in entered):
+        return
     event = ReceivedEvent(
         agreement=standing.terms.id,
         agreement_sha256=standing.sha256,
         sender=package.sender,
         package=package.path.name,
-        package_sha256=package_sha256(package.path),
+        package_sha256=sha256,
         records=package.records,
     )
     append(ledger_path(hub), event, now)

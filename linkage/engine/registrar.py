@@ -26,7 +26,7 @@ from linkage.engine.receive import latest
 from linkage.engine.rooms import Hub
 from linkage.engine.steward import TOKENS_MEMBER
 from linkage.errors import StoreError
-from linkage.exchange.files import write_atomically
+from linkage.exchange.files import sync_folder, write_atomically
 from linkage.exchange.package import open_package, package_sha256
 from linkage.matching.persons import resolve_persons
 from linkage.matching.quality import Certificate, certify
@@ -57,8 +57,20 @@ def open_registry(hub: Hub, create: bool = False) -> Iterator[Registry]:
     path = hub.room("registrar") / REGISTRY_NAME
     if not create and not path.exists():
         raise StoreError("no run has been resolved yet", advice="match first, then `linkage hub resolve`")
-    with Registry.open(path, create=create and not path.exists()) as registry:
+    if not path.exists():
+        _begin_registry(path)
+    with Registry.open(path) as registry:
         yield registry
+
+
+def _begin_registry(path: Path) -> None:
+    """Make a registry without a run, whole or not at all: an empty file would look like one that lost its content."""
+    part = path.with_name(f".{path.name}.part")
+    for left in (part, part.with_name(f"{part.name}-journal")):
+        left.unlink(missing_ok=True)
+    Registry.open(part, create=True).close()
+    part.replace(path)
+    sync_folder(path.parent)
 
 
 def resolve(

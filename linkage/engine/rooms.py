@@ -2,7 +2,8 @@
 
 ::
 
-    HUB/agreement/   the agreement, its signatures and the linkage spec: public to all rooms
+    HUB/agreement/   each version adopted, with its signatures, statements, parents and linkage spec, in a folder of
+                     its own; the file `current` names the one in use. Public to all rooms
     HUB/matcher/     matcher.key, inbox/AGENCY/SERIAL.lpkg, the matcher's sealed packages
     HUB/registrar/   registrar.key, inbox/AGENCY/SERIAL.lpkg, links/RUN.links, registry.sqlite, certificates/
     HUB/release/     release.key, inbox/AGENCY/DATASET/SERIAL.dpkg, crosswalks/, ledger
@@ -28,6 +29,7 @@ from linkage.exchange.files import sync_folder, write_atomically
 from linkage.exchange.keys import PrivateKeys, generate_keys, load_private_keys, save_keys
 from linkage.governance.signatures import signatures_path
 from linkage.governance.standing import StandingAgreement, load_agreement
+from linkage.governance.statements import statements_path
 from linkage.spec.load import load_spec, spec_path
 from linkage.spec.model import LinkageSpec
 
@@ -81,32 +83,38 @@ class Hub:
             for room in ROOMS
             if standing.terms.hub.public_keys(room) != self.keys(room).public
         ]
-        current = self.folder / "agreement" / "agreement.yaml"
-        if current.exists() and load_agreement(current).terms.id != standing.terms.id:
-            problems.append(f"this hub already works under {load_agreement(current).terms.id}")
+        if self._current.exists() and (now := self.agreement().terms.id) != standing.terms.id:
+            problems.append(f"this hub already works under {now}")
         if problems:
             raise StoreError(f"{agreement} cannot be this hub's agreement", problems)
-        text = Path(agreement).read_bytes()
-        write_atomically(self.folder / "agreement" / "spec.yaml", spec_path(spec).read_bytes(), 0o644)
-        signatures = signatures_path(agreement)
-        if signatures.exists():
-            write_atomically(signatures_path(current), signatures.read_bytes(), 0o644)
-        write_atomically(current, text, 0o644)
+        folder = self.folder / "agreement" / standing.sha256[:16]
+        folder.mkdir(exist_ok=True)
+        write_atomically(folder / "spec.yaml", spec_path(spec).read_bytes(), 0o644)
+        for file in _files_of(agreement, standing):
+            write_atomically(folder / file.name, file.read_bytes(), 0o644)
+        # The one step that a kill must not divide: from here on, the version just written is in use.
+        write_atomically(self._current, f"{folder.name}/{agreement.name}\n".encode(), 0o644)
         return standing
 
     def agreement(self) -> StandingAgreement:
         """Load the agreement this hub works under."""
-        path = self.folder / "agreement" / "agreement.yaml"
-        if not path.exists():
+        return load_agreement(self._agreement_path())
+
+    def spec(self) -> LinkageSpec:
+        """Load the linkage spec this hub works under."""
+        return load_spec(self._agreement_path().with_name("spec.yaml"))
+
+    @property
+    def _current(self) -> Path:
+        return self.folder / "agreement" / "current"
+
+    def _agreement_path(self) -> Path:
+        if not self._current.exists():
             raise StoreError(
                 f"{self.folder} has no agreement yet",
                 advice=f"adopt one with `linkage hub adopt {self.folder} AGREEMENT --spec SPEC`",
             )
-        return load_agreement(path)
-
-    def spec(self) -> LinkageSpec:
-        """Load the linkage spec this hub works under."""
-        return load_spec(self.folder / "agreement" / "spec.yaml")
+        return self.folder / "agreement" / self._current.read_text().strip()
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -121,6 +129,16 @@ class Hub:
             for part in self.folder.rglob(".*.part"):
                 part.unlink(missing_ok=True)
             yield
+
+
+def _files_of(agreement: Path, standing: StandingAgreement) -> Iterator[Path]:
+    """Yield an agreement's file and those that belong to it, the agreements above it included."""
+    for path in (agreement, signatures_path(agreement), statements_path(agreement)):
+        if path.exists():
+            yield path
+    pinned = standing.terms.parent
+    if pinned is not None and standing.parent is not None:
+        yield from _files_of(agreement.with_name(pinned.file), standing.parent)
 
 
 def store_file(source: Path, destination: Path) -> None:

@@ -1,0 +1,83 @@
+"""``kill -9`` of hub commands: the old state or the new one, and a re-run that ends where an undisturbed run does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from consortium import NOW, children
+
+from linkage.engine import journal
+from linkage.engine.receive import receive
+from linkage.engine.registrar import open_registry
+from linkage.errors import StoreError
+from linkage.governance.ledger import verify_ledger
+
+NURSERY = Path(__file__).with_name("kill_nursery.py")
+ONE_YEAR, TWO_YEARS = 4, 9
+
+
+def _killed(folder, steps, kills, seed):
+    """Kill the first ``steps`` commands of the nursery's two years in turn."""
+    single = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
+    command = [sys.executable, str(NURSERY), str(folder), str(steps), str(kills), str(seed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | single)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["problems"] == []
+    assert found["outcomes"]["old"] + found["outcomes"]["new"] == kills
+    return found["outcomes"]
+
+
+def test_a_hub_command_killed_at_any_instant_leaves_the_old_state_or_the_new_and_completes_when_run_again(tmp_path):
+    _killed(tmp_path, ONE_YEAR, kills=12, seed=3)
+
+
+@pytest.mark.slow
+def test_two_hundred_kills_over_two_years_lose_double_and_reuse_no_id(tmp_path):
+    outcomes = _killed(tmp_path, TWO_YEARS, kills=200, seed=4)
+    assert min(outcomes["old"], outcomes["new"]) > 0
+
+
+def test_a_package_that_was_filed_but_not_entered_before_a_kill_is_entered_by_the_re_run(consortium):
+    package = consortium.hash("lakeside-district", children(30))
+    first = receive(consortium.hub, package, NOW.date())  # a kill comes after this
+    again = receive(consortium.hub, package, NOW.date())
+    assert (first.new, again.new) == (True, False)
+    for _ in range(2):
+        journal.received(consortium.hub, again, NOW)
+        entries = verify_ledger(journal.ledger_path(consortium.hub)).entries
+        assert [entry.event.kind for entry in entries] == ["opened", "enacted", "received"]
+
+
+def test_a_ledger_whose_making_was_cut_short_is_begun_again(consortium):
+    ledger = journal.ledger_path(consortium.hub)
+    ledger.write_bytes(b"")
+    journal.enacted(consortium.hub, consortium.agreement, NOW, os.urandom)
+    assert [entry.event.kind for entry in verify_ledger(ledger).entries] == ["opened", "enacted"]
+
+
+def test_a_registry_whose_making_was_cut_short_is_begun_again_and_one_that_lost_its_content_is_not(consortium):
+    part = consortium.hub.room("registrar") / ".registry.sqlite.part"
+    part.write_bytes(b"half a registry")
+    with open_registry(consortium.hub, create=True) as registry:
+        assert registry.head().run == 0
+    assert not part.exists()
+    registry.path.write_bytes(b"")
+    with pytest.raises(StoreError, match="never set up, or its content is lost"), open_registry(consortium.hub, True):
+        pass
+
+
+def test_an_adoption_cut_short_leaves_the_agreement_that_was_in_use(consortium):
+    """What a kill leaves before the pointer is renamed: the new version's files beside the old version's."""
+    before = consortium.hub.agreement().sha256
+    beside = consortium.hub.folder / "agreement" / ("0" * 16)
+    beside.mkdir()
+    (beside / "agreement.yaml").write_text("kind: Data")
+    assert consortium.hub.agreement().sha256 == before
+    consortium.hub.adopt(consortium.agreement_path, "person")
+    assert consortium.hub.agreement().sha256 == before
