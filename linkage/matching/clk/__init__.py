@@ -1,0 +1,1 @@
+"""CLK files at the hub: read, compared in full, clustered."""
