@@ -19,6 +19,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Agency data steward": {
         "keys": ("keys:keys", "Make and show key files."),
         "secret": ("secret:secret", "Make, share, check and renew the secret that the hub never holds."),
+        "check": ("check:check", "Profile an extract before it is hashed."),
         "hash": ("steward:hash_command", "Hash an extract's identifiers and seal them for the hub."),
         "seal": ("steward:seal_command", "Seal payload (grades, attendance, wages) for the release room."),
     },

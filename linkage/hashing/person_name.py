@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from linkage.hashing.normalise import PARTICLES, SUFFIXES, TITLES, words
+from linkage.hashing.names import PARTICLES, SUFFIXES, TITLES
+from linkage.hashing.text import words
 from linkage.spec.model import Kind
 
 _ASIDE = re.compile(r"\([^)]*\)|\"[^\"]*\"|“[^”]*”")
