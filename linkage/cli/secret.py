@@ -36,11 +36,11 @@ _EPOCH = click.option("--epoch", type=click.IntRange(min=0), help="The epoch.  [
 
 @click.group()
 def secret() -> None:
-    r"""Make, share, check and renew the secret that the agencies share and the hub never holds.
+    """Make, share, check and renew the secret that the agencies share and the hub never holds.
 
-    \b
-    Together, so that nobody chooses it:       new --folder, share, join, check
-    By one custodian, who hands it to others:  new --out, share --to, join --envelope, check
+    Together, so that nobody chooses it: new --folder, share --folder, join --folder, check.
+
+    By one custodian, who hands it to the others: new --out, share --to, join --envelope, check.
 
     What agencies send each other meanwhile may pass through the hub: it cannot open it.
     """

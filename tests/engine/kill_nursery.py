@@ -1,7 +1,7 @@
 """Kill hub commands at random instants, look at what is left, and run them again. Run by test_kill.
 
-``python kill_nursery.py FOLDER STEPS KILLS SEED`` prints one JSON object. It is a program of its own, with one thread, so
-that it can fork: a command that starts in a millisecond can be killed in any millisecond of its work. Two kills of
+``python kill_nursery.py FOLDER STEPS KILLS SEED`` prints one JSON object. It is a program of its own, with one thread,
+so that it can fork: a command that starts in a millisecond can be killed in any millisecond of its work. Two kills of
 three come just before the command touches a file of the hub, where a random instant would seldom fall.
 """
 

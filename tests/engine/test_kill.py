@@ -23,7 +23,7 @@ ONE_YEAR, TWO_YEARS = 4, 9
 
 def _killed(folder, steps, kills, seed):
     """Kill the first ``steps`` commands of the nursery's two years in turn."""
-    single = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")}
+    single = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     command = [sys.executable, str(NURSERY), str(folder), str(steps), str(kills), str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | single)
     assert done.returncode == 0, done.stderr
