@@ -13,6 +13,9 @@ Rules:
 - ``m`` (agreement of matches) and the classes' shares are estimated by expectation-maximisation over counts of
   agreement patterns (Fellegi and Sunter 1969; Winkler 2000; patterns as in Enamorado, Fifield and Imai 2019). ``m`` is
   common to all pairs of sources, the shares are each pair's own.
+- A match may have **moved**: then street, city, postal code and telephone disagree *together*, which one set of
+  independent ``m`` cannot say (it would call every mover a stranger). So a match is a mixture of two states with the
+  same personal identifiers and surname; those who moved between the records have household identifiers of their own.
 - The prior is over **all** pairs of records, not over the blocked ones.
 - A missing value is evidence of nothing. More agreement never weighs less: levels are kept monotone.
 - A match weight is the base-2 logarithm of the Bayes factor of match against unrelated.
@@ -29,7 +32,7 @@ from scipy.optimize import isotonic_regression
 
 from linkage.matching.candidates import NAME_ORDER
 from linkage.spec.encodings import FieldStatistics
-from linkage.spec.model import Identifier
+from linkage.spec.model import Identifier, Kind
 
 Floats = NDArray[np.float64]
 LN2 = float(np.log(2))
@@ -42,6 +45,10 @@ _PRIOR_PAIRS = 4.0
 _LEAST_U = 1e-6
 #: How often relatives share a personal identifier: where it starts, how many pairs that start is worth, and its limit.
 _SHARED_START, _SHARED_PAIRS, _SHARED_LIMIT = 0.01, 200.0, 0.05
+#: The least that any level of agreement is taken to occur among matches, which caps evidence against at about 10 bits.
+_LEAST_M = 1e-3
+#: Share of matches who moved where nothing is known yet, and how often an address part is the same all the same.
+_MOVED_START, _SAME_PLACE = 0.1, 0.2
 _ITERATIONS = 400
 _TOLERANCE = 1e-6
 
@@ -61,8 +68,9 @@ class PatternCounts:
 
 @dataclass(frozen=True)
 class Model:
-    """Fitted probabilities. ``m``, ``u`` and ``r`` have shape (identifiers, 8), indexed by level; level 0 is unused.
+    """Fitted probabilities: ``m``, ``moved``, ``u`` and ``r`` have shape (identifiers, 8), by level; level 0 is unused.
 
+    ``m`` is agreement of matches who stayed, ``moved`` of those who moved, a share ``moved_share`` of all matches.
     ``match_share`` and ``relative_share`` have shape (source pairs,): shares of all pairs of records.
     """
 
@@ -70,6 +78,8 @@ class Model:
     m: Floats
     u: Floats
     r: Floats
+    moved: Floats
+    moved_share: float
     match_share: Floats
     relative_share: Floats
     iterations: int
@@ -88,7 +98,15 @@ class Model:
 
     def weights(self, levels: NDArray[np.uint8]) -> Floats:
         """Return the match weight (bits) of each pattern."""
-        return _total(self.log_factors(self.m), levels) / LN2
+        stayed, moved = self.log_states(levels)
+        return np.logaddexp(stayed, moved) / LN2
+
+    def log_states(self, levels: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        """Return the log Bayes factors of a match who stayed and of one who moved, each with its share of matches."""
+        stayed = _total(self.log_factors(self.m), levels) + np.log1p(-self.moved_share)
+        if self.moved_share == 0.0:
+            return stayed, np.full(len(levels), -np.inf)
+        return stayed, _total(self.log_factors(self.moved), levels) + np.log(self.moved_share)
 
     def probabilities(self, levels: NDArray[np.uint8]) -> Floats:
         """Return the posterior probability of match, shape (patterns, source pairs)."""
@@ -137,7 +155,7 @@ def _total(factors: Floats, levels: NDArray[np.uint8]) -> Floats:
 def _posteriors(model: Model, levels: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """Return odds of match and of relative against unrelated, shape (patterns, source pairs)."""
     unrelated = 1.0 - model.match_share - model.relative_share
-    match = np.exp(_total(model.log_factors(model.m), levels))[:, None] * (model.match_share / unrelated)
+    match = np.exp2(model.weights(levels))[:, None] * (model.match_share / unrelated)
     relative = np.exp(_total(model.log_factors(model.r), levels))[:, None] * (model.relative_share / unrelated)
     return match, relative
 
@@ -148,7 +166,9 @@ def _level_shares(levels: NDArray[np.uint8], weight: Floats, prior: Floats) -> F
         counted = np.bincount(levels[:, f], weights=weight, minlength=8)[:8] + _PRIOR_PAIRS * prior[f]
         counted[0] = 0.0
         counted[prior[f] == 0] = 0.0
-        shares[f] = counted / counted.sum()
+        least = np.where(prior[f] > 0, _LEAST_M, 0.0)
+        shares[f] = np.maximum(counted / counted.sum(), least)
+        shares[f] /= shares[f].sum()
     return shares
 
 
@@ -182,6 +202,16 @@ def _relatives(household: NDArray[np.bool_], free: Floats, shared: Floats, m: Fl
     return np.where(household[:, None], free, personal)
 
 
+def _moved_share(gone: float, matched: float) -> float:
+    return (gone + _MOVED_START * _PRIOR_PAIRS) / (matched + _PRIOR_PAIRS)
+
+
+def _addresses(identifiers: Sequence[Identifier]) -> NDArray[np.bool_]:
+    """Say which identifiers change together when a household moves; with fewer than two there is no such state."""
+    found = np.array([i.about == "household" and i.kind is not Kind.SURNAME for i in identifiers])
+    return found if found.sum() > 1 else np.zeros(len(identifiers), dtype=bool)
+
+
 def fit(counts: PatternCounts, u: Floats, identifiers: tuple[Identifier, ...]) -> Model:
     """Estimate ``m``, the household class and the classes' shares from pattern counts."""
     start = _start(identifiers)
@@ -189,11 +219,15 @@ def fit(counts: PatternCounts, u: Floats, identifiers: tuple[Identifier, ...]) -
     blocked = counts.counts.sum(axis=0)
     share = np.minimum(0.2 * blocked, 0.2 * np.sqrt(counts.totals)) / counts.totals
     shared = np.full(len(identifiers), _SHARED_START)
+    address = _addresses(identifiers)
+    elsewhere = np.where(address[:, None], (1 - _SAME_PLACE) * u + _SAME_PLACE * start, start)
     model = Model(
         identifiers=identifiers,
         m=start,
         u=u,
         r=_relatives(household, start, shared, start, u),
+        moved=elsewhere,
+        moved_share=_MOVED_START if address.any() else 0.0,
         match_share=np.maximum(share, 1e-12),
         relative_share=np.maximum(share, 1e-12),
         iterations=0,
@@ -203,13 +237,20 @@ def fit(counts: PatternCounts, u: Floats, identifiers: tuple[Identifier, ...]) -
         match, relative = _posteriors(model, counts.levels)
         evidence = match + relative + 1.0
         matched, related = counts.counts * match / evidence, counts.counts * relative / evidence
-        m = _monotone(_level_shares(counts.levels, matched.sum(axis=1), start), u)
+        stayed_log, moved_log = model.log_states(counts.levels)
+        weight = matched.sum(axis=1)
+        gone = weight * np.exp(moved_log - np.logaddexp(stayed_log, moved_log))
+        everyone = _level_shares(counts.levels, weight, start)
+        m = _monotone(np.where(address[:, None], _level_shares(counts.levels, weight - gone, start), everyone), u)
+        moved = _monotone(np.where(address[:, None], _level_shares(counts.levels, gone, elsewhere), everyone), u)
         shared = _shared(counts, related.sum(axis=1), model.m, u, shared)
         r = _relatives(household, _level_shares(counts.levels, related.sum(axis=1), start), shared, m, u)
         updated = replace(
             model,
             m=m,
             r=r,
+            moved=moved,
+            moved_share=_moved_share(float(gone.sum()), float(weight.sum())) if address.any() else 0.0,
             match_share=np.maximum(matched.sum(axis=0) / counts.totals, 1e-12),
             relative_share=np.maximum(related.sum(axis=0) / counts.totals, 1e-12),
             iterations=iteration,

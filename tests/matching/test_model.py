@@ -69,6 +69,27 @@ def test_households_are_not_taken_for_matches():
     assert model.probabilities(mover)[0, 0] > 0.9
 
 
+def test_people_who_moved_are_still_matches():
+    """A sixth of the matches disagree on street, city, postal code and telephone at once; all else agrees."""
+    personal, places = ("first", "birth"), ("street", "city", "zip", "phone")
+    identifiers = (
+        *(_identifier(n) for n in personal),
+        *(_identifier(n, "household") for n in places),
+    )
+    u = [[0.995, 0.005], [0.9998, 0.0002], *[[0.99, 0.01]] * 4]
+    stayed = [[0.05, 0.95], [0.04, 0.96], *[[0.05, 0.95]] * 4]
+    moved = [*stayed[:2], *u[2:]]
+    levels = _grid(*[2] * 6)
+    counts = _expected_counts([(5_000, stayed), (1_000, moved), (20_000_000, u)], levels)
+    model = fit(PatternCounts(levels, counts[:, None], np.array([counts.sum()])), _u(*u), identifiers)
+    assert model.match_share[0] * counts.sum() == pytest.approx(6_000, rel=0.03)
+    assert model.moved_share == pytest.approx(1 / 6, abs=0.02)
+    mover = np.array([[2, 2, 1, 1, 1, 1]], dtype=np.uint8)
+    one_off = np.array([[2, 1, 1, 1, 1, 1]], dtype=np.uint8)
+    assert model.probabilities(mover)[0, 0] > model.probabilities(one_off)[0, 0]
+    assert model.probabilities(mover)[0, 0] > 0.5
+
+
 def test_more_agreement_never_weighs_less():
     identifier = _identifier("a", cuts=(0.9, 0.7, 0.5))
     other = _identifier("b")
