@@ -42,7 +42,7 @@ def _people(count: int, rng: np.random.Generator) -> pd.DataFrame:
 def registers(records: int, seed: int = 1) -> tuple[dict[str, pd.DataFrame], dict[str, pd.Series]]:
     """Return two registers of ``records`` people, half of them in both, and the person of each row.
 
-    In the second a tenth of the first and last names lose a letter, 4 % of the birth dates are wrong, 15 % of the people
+    In the second a tenth of the first and last names lose a letter, 4 % of the birth dates are wrong, 15 % of people
     moved, and 5 % of each field is missing.
     """
     rng = np.random.default_rng(seed)

@@ -1,8 +1,8 @@
 """How fast the hub compares, fits and clusters: ``python -m bench.matching --records 1000000``.
 
 Two registers that share half their people are hashed (not timed here: see bench.hashing), then the hub's steps are
-timed one by one. Where Splink is installed it links the same records in clear text in the same run. With ``--json`` the last
-line is one JSON object.
+timed one by one. Where Splink is installed it links the same records in clear text in the same run. With ``--json``
+the last line is one JSON object.
 """
 
 from __future__ import annotations
