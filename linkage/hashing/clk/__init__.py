@@ -1,0 +1,1 @@
+"""CLK mode: record-level Bloom filters, bit for bit as clkhash writes them."""
