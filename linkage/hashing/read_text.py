@@ -31,6 +31,8 @@ from linkage.hashing.read_stream import open_stream
 
 #: A row longer than this is not a row of a table of people.
 LONGEST_ROW = 1 << 22
+#: A character that no text has (a Unicode noncharacter): it stands for bytes that the encoding does not have.
+UNREADABLE = "\ufdd0"
 _CHUNK = 1 << 20
 _DELIMITERS = ",;\t|^~\x1f"
 _SHOWN_ENCODINGS = {
@@ -49,6 +51,44 @@ class TextTable:
     row_numbers: NDArray[np.int64]
     rejected: tuple[QuarantinedRow, ...]
     described: str
+
+
+class Utf8Stream:
+    """A text file's bytes as UTF-8; what the encoding does not have becomes :data:`UNREADABLE`.
+
+    One bad byte costs its row, not the file.
+    """
+
+    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        self._stream = stream
+        # The byte order mark is no part of the first value.
+        name = "utf-8-sig" if encoding == "utf-8" else encoding
+        self._decoder = codecs.getincrementaldecoder(name)(errors="linkage-unreadable")
+        self._ready = b""
+        self._ended = False
+        self.closed = False
+
+    def read(self, size: int) -> bytes:
+        """Return at most ``size`` bytes, none at the end."""
+        while not self._ready and not self._ended:
+            chunk = self._stream.read(_CHUNK)
+            self._ended = not chunk
+            self._ready = self._decoder.decode(chunk, final=self._ended).encode()
+        found, self._ready = self._ready[:size], self._ready[size:]
+        return found
+
+    def close(self) -> None:
+        """Leave the underlying stream to whoever opened it."""
+        self.closed = True
+
+
+def _mark_unreadable(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return UNREADABLE, error.end
+
+
+codecs.register_error("linkage-unreadable", _mark_unreadable)
 
 
 @dataclass(frozen=True)
@@ -159,11 +199,10 @@ def _read_rows(
     try:
         with open_stream(path) as stream:
             table = pacsv.read_csv(
-                stream,
+                Utf8Stream(stream, encoding),
                 read_options=pacsv.ReadOptions(
                     # One thread, so that a row knows its number.
                     use_threads=False,
-                    encoding="utf8" if encoding == "utf-8" else encoding,
                     block_size=LONGEST_ROW,
                     column_names=names,
                     skip_rows=header + dialect.skip,
@@ -175,9 +214,8 @@ def _read_rows(
                     newlines_in_values=bool(dialect.quote),
                     invalid_row_handler=skip,
                 ),
-                # Bytes first: one byte that is not UTF-8 costs its row, not the file.
                 convert_options=pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.large_binary()), strings_can_be_null=False
+                    column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
                 ),
             )
     except pa.ArrowInvalid as error:
@@ -190,10 +228,6 @@ def _read_rows(
             f"{path}: the file cannot be read as a table in {encoding}",
             advice="export it again as CSV in UTF-8, or as Parquet",
         ) from error
-    except UnicodeError as error:
-        raise InputError(
-            f"{path}: the file is not in {encoding} throughout", advice="export it again as UTF-8"
-        ) from error
     if rejected and len(rejected) > table.num_rows:
         raise InputError(
             f"{path}: {len(rejected):,} rows do not fit the header and only {table.num_rows:,} do",
@@ -204,32 +238,20 @@ def _read_rows(
 
 
 def _as_text(table: pa.Table, rejected: dict[int, QuarantinedRow], delimiter: str | None, described: str) -> TextTable:
-    """Turn bytes into text, setting aside rows whose bytes are no text or that swallowed their neighbours."""
+    """Set aside rows whose bytes are no text or that swallowed their neighbours."""
     numbers = _numbers(table.num_rows, rejected)
     bad: dict[int, Reason] = {}
-    columns: dict[str, pa.ChunkedArray] = {}
-    for name in table.column_names:
-        column = table[name]
-        for position in _where(pc.match_substring(column, b"\x00")):
-            bad.setdefault(position, Reason.NUL)
+    for column in table.columns:
+        for mark, reason in ((UNREADABLE, Reason.ENCODING), ("\x00", Reason.NUL)):
+            for position in _where(pc.match_substring(column, mark)):
+                bad.setdefault(position, reason)
         if delimiter is not None:
-            for position in _where(pc.match_substring(column, b"\n")):
+            for position in _where(pc.match_substring(column, "\n")):
                 if _holds_rows(column[position].as_py(), len(table.column_names) - 1, delimiter):
                     bad.setdefault(position, Reason.UNCLOSED_QUOTE)
-        try:
-            columns[name] = column.cast(pa.large_string())
-        except pa.ArrowInvalid:
-            texts: list[str] = []
-            for position, value in enumerate(column.to_pylist()):
-                try:
-                    texts.append(value.decode())
-                except UnicodeDecodeError:
-                    texts.append("")
-                    bad.setdefault(position, Reason.ENCODING)
-            columns[name] = pa.chunked_array([pa.array(texts, pa.large_string())])
     kept = np.ones(table.num_rows, dtype=bool)
     kept[list(bad)] = False
-    frame = pa.table(columns).filter(pa.array(kept)).to_pandas()
+    frame = table.filter(pa.array(kept)).to_pandas()
     found = [*rejected.values(), *(QuarantinedRow(int(numbers[at]), reason) for at, reason in bad.items())]
     unnamed = [name for name in frame.columns if name.startswith("unnamed ") and not frame[name].str.strip().any()]
     return TextTable(
@@ -249,6 +271,6 @@ def _where(mask: pa.ChunkedArray) -> list[int]:
     return found
 
 
-def _holds_rows(value: bytes, delimiters: int, delimiter: str) -> bool:
+def _holds_rows(value: str, delimiters: int, delimiter: str) -> bool:
     """Whether a quoted value holds what looks like whole rows of the table."""
-    return delimiters > 0 and any(line.count(delimiter.encode()) >= delimiters for line in value.split(b"\n")[1:-1])
+    return delimiters > 0 and any(line.count(delimiter) >= delimiters for line in value.split("\n")[1:-1])
