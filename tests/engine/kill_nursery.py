@@ -292,6 +292,7 @@ def main(folder: Path, steps: int, kills: int, seed: int) -> None:
         else:
             instant = {"after": rng.uniform(0, 1.2) * seconds[number]}
         run_killed(target, step, **instant)
+        sys.stderr.write(f"kill {kill} at {instant} of {step!r}\n")
         try:
             outcomes[in_child(look, target, step, before, after)] += 1
             in_child(again, target, step, before, after)
