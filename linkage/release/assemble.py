@@ -10,8 +10,8 @@ Rules:
   and *linked, no event* are different words (:mod:`linkage.release.people`).
 - No combination of quasi-identifiers is left with fewer persons than the agreement says
   (:mod:`linkage.release.microdata`).
-- Rows are ordered by release ID, which is random and new in each release, and within a person by their own values:
-  nothing of the order in which agencies hold or send their records is left.
+- Rows are ordered by release ID, which is random and new in each release, then by dataset and period, then by a hash
+  of their values: nothing of the order in which agencies hold or send their records is left.
 """
 
 from __future__ import annotations
@@ -30,7 +30,16 @@ from linkage.release.attributes import attribute_columns, attribute_sql, settled
 from linkage.release.coarsen import literal, name, sql_type
 from linkage.release.columns import DATASET, PERIOD, RELEASE_ID, Column, Placed, describe_columns, place_elements
 from linkage.release.microdata import MicrodataCertificate, anonymised_sql, quasi_columns
-from linkage.release.people import DatasetCounts, count_people, link_columns, linked_rows, open_sources, people_sql
+from linkage.release.payload import PERSON_TOKEN
+from linkage.release.people import (
+    DatasetCounts,
+    count_people,
+    find_members,
+    link_columns,
+    linked_rows,
+    open_sources,
+    people_sql,
+)
 from linkage.release.permission import PermittedRelease
 from linkage.release.workspace import Source, Workspace, scalar, write_parquet
 
@@ -86,16 +95,15 @@ def assemble(
     with workspace.connect() as connection:
         open_sources(connection, datasets, payloads, crosswalk, cohort)
         as_joined, rows_path = workspace.scratch / "joined.parquet", workspace.scratch / "rows.parquet"
-        write_parquet(connection, _rows_sql(placed, datasets), as_joined)
-        connection.execute(f"CREATE VIEW joined AS SELECT * FROM read_parquet({literal(str(as_joined))})")
+        linked = _join(connection, placed, datasets, cohort, as_joined)
         rule = permitted.rules.microdata
         assert rule is not None, "an agreement with a research file has rules for its rows"
         protected, microdata = anonymised_sql(connection, rule, quasi_columns(rule, placed), "joined")
-        write_parquet(connection, f"SELECT * FROM ({protected}) ORDER BY ALL", rows_path)
-        as_joined.unlink()
+        write_parquet(connection, _released_sql(protected, placed), rows_path)
         connection.execute(f"CREATE VIEW rows AS SELECT * FROM read_parquet({literal(str(rows_path))})")
         persons = _persons(connection, permitted, placed, workspace.scratch)
-        counts = count_people(connection, datasets)
+        counts = count_people(connection, datasets, linked, f"read_parquet({literal(str(persons.parquet))})")
+        as_joined.unlink()
         if output.form == "wide":
             tables: tuple[ReleasedTable, ...] = (_wide(connection, persons, placed, workspace.scratch),)
         else:
@@ -106,20 +114,54 @@ def assemble(
     return AssembledFile(tables, counts, persons.rows, microdata)
 
 
-def _rows_sql(placed: Sequence[Placed], datasets: Sequence[Dataset]) -> str:
-    """Return SQL for the long form: the union of all datasets, a column that one lacks being missing."""
+def _join(
+    connection: duckdb.DuckDBPyConnection,
+    placed: Sequence[Placed],
+    datasets: Sequence[Dataset],
+    cohort: Sequence[str],
+    path: Path,
+) -> dict[str, int]:
+    """Write the rows of everyone in the release, in no order, and say how many rows of each dataset are linked.
+
+    Makes the views ``joined``, ``members`` (person, dataset) and ``people`` (person).
+    """
+    if cohort:
+        find_members(connection, [dataset for dataset in datasets if dataset.key in cohort], ())
+    parts = " UNION ALL ".join(_dataset_sql(placed, dataset) for dataset in datasets)
+    chosen = f"SELECT * FROM ({parts}) SEMI JOIN people USING (person)" if cohort else parts
+    write_parquet(connection, chosen, path)
+    connection.execute(f"CREATE VIEW joined AS SELECT * FROM read_parquet({literal(str(path))})")
+    if cohort:
+        connection.execute("DROP TABLE members")
+    connection.execute(f"CREATE TABLE members AS SELECT DISTINCT person, {DATASET} FROM joined")
+    if not cohort:
+        connection.execute("CREATE TABLE people AS SELECT DISTINCT person FROM members")
+        counted = dict(connection.execute(f"SELECT {DATASET}, count(*) FROM joined GROUP BY 1").fetchall())
+        return {dataset.key: int(counted.get(dataset.key, 0)) for dataset in datasets}
+    return {
+        dataset.key: scalar(connection, f"SELECT count(*) FROM {linked_rows(dataset, PERSON_TOKEN)}")
+        for dataset in datasets
+    }
+
+
+def _dataset_sql(placed: Sequence[Placed], dataset: Dataset) -> str:
+    """Return SQL for one dataset's rows in the columns of the file; those that it lacks are missing."""
     kinds = {each.column: sql_type(each.form.type) for each in placed}
-    parts = []
-    for dataset in datasets:
-        own = {each.column: each.form.sql for each in placed if each.dataset.key == dataset.key}
-        period = next((each.form.sql for each in placed if each.dataset.key == dataset.key and each.is_period), "NULL")
-        forms = ", ".join(
-            f"CAST({own.get(column, 'NULL')} AS {kind}) AS {name(column)}" for column, kind in kinds.items()
-        )
-        keys = f"{literal(dataset.key)} AS {DATASET}, CAST({period} AS VARCHAR) AS {PERIOD}"
-        rows = linked_rows(dataset, f"{keys}, {forms}")
-        parts.append(f"SELECT * EXCLUDE (_token) FROM {rows} SEMI JOIN people USING (release_id)")
-    return " UNION ALL ".join(parts)
+    own = {each.column: each.form.sql for each in placed if each.dataset.key == dataset.key}
+    period = next((each.form.sql for each in placed if each.dataset.key == dataset.key and each.is_period), "NULL")
+    forms = ", ".join(f"CAST({own.get(column, 'NULL')} AS {kind}) AS {name(column)}" for column, kind in kinds.items())
+    keys = f"{literal(dataset.key)} AS {DATASET}, CAST({period} AS VARCHAR) AS {PERIOD}"
+    return f"SELECT * EXCLUDE (release_id) FROM {linked_rows(dataset, f'{keys}, {forms}')}"
+
+
+def _released_sql(rows: str, placed: Sequence[Placed]) -> str:
+    """Return SQL for the rows under their release IDs, in an order that follows from IDs and values alone."""
+    columns = ", ".join(f"r.{name(column)}" for column in dict.fromkeys(each.column for each in placed))
+    return (
+        f"SELECT i.release_id, r.{DATASET}, r.{PERIOD}, {columns} FROM ({rows}) r"
+        " JOIN (SELECT DISTINCT person, release_id FROM crosswalk) i USING (person)"
+        f" ORDER BY r.person, r.{DATASET}, r.{PERIOD}, hash({columns})"
+    )
 
 
 def _row_keys(placed: Sequence[Placed], datasets: Sequence[Dataset]) -> tuple[Column, Column]:
@@ -134,7 +176,7 @@ def _persons(
     connection: duckdb.DuckDBPyConnection, permitted: PermittedRelease, placed: Sequence[Placed], scratch: Path
 ) -> ReleasedTable:
     columns: tuple[Column, ...] = (ID_COLUMN, *link_columns(permitted.datasets))
-    query = people_sql(permitted.datasets)
+    query = f"SELECT * EXCLUDE (person) FROM ({people_sql(permitted.datasets)})"
     for rule, given in settled(permitted.terms.linkage.precedence, placed):
         query = f"SELECT * FROM ({query}) LEFT JOIN ({attribute_sql(rule, given, 'rows')}) USING (release_id)"
         columns += attribute_columns(rule, given)

@@ -2,14 +2,17 @@
 
 Rules:
 
-- In each dataset and period every combination of quasi-identifiers is shared by at least k persons (Samarati and
-  Sweeney 1998). A missing value is a category like any other; a row of which all are suppressed identifies nobody.
-- Where it is not, values are suppressed: the quasi-identifier that is listed last goes first, so the agreement's
-  order is the order of importance. Nothing is swapped, invented or averaged.
-- A value is suppressed in *all* rows of the person: suppressed in one year, it would be read off another.
+- A person is known by *all* the values that a quasi-identifier has had in the person's rows, whatever the year: what is
+  hidden in one year must not be read off another. Each combination of such sets is shared by at least k persons
+  (Samarati and Sweeney 1998). Missing is a category like any other.
+- Where it is not, values are suppressed in all rows of the person: the quasi-identifier that is listed last goes
+  first, so the agreement's order is the order of importance. Nothing is swapped, invented or averaged.
+- Those of whom all is suppressed are a class too: who is rare is known to be in it. Where it would be smaller than k,
+  the smallest other class joins it.
 - A quasi-identifier that two datasets write in one column is one, for both.
-- What this does not do: it looks at one period at a time. A path through several years can still be rare, and so can
-  values that the agreement does not call quasi-identifiers.
+- What this does not do: the order and the years of a person's changes are not part of the combination, and neither
+  are values that the agreement does not call quasi-identifiers. :func:`linkage.disclosure.microdata.anonymise` is
+  stricter (whole sequences) and works in memory; this works on what does not fit there.
 """
 
 from __future__ import annotations
@@ -24,8 +27,6 @@ from linkage.governance.thresholds import Microdata
 from linkage.release.coarsen import name
 from linkage.release.columns import Placed
 from linkage.release.workspace import scalar
-
-MOST_PASSES = 200
 
 
 class Suppressed(BaseModel):
@@ -48,7 +49,7 @@ class MicrodataCertificate(BaseModel):
     persons_changed: int
     suppressed: tuple[Suppressed, ...]
     smallest_group: int | None
-    """Fewest persons behind any combination that is left; None where no quasi-identifier is."""
+    """Fewest persons who share what is left; None where the file has no quasi-identifier."""
 
 
 def quasi_columns(rule: Microdata, placed: Sequence[Placed]) -> tuple[str, ...]:
@@ -60,95 +61,103 @@ def quasi_columns(rule: Microdata, placed: Sequence[Placed]) -> tuple[str, ...]:
 def anonymised_sql(
     connection: duckdb.DuckDBPyConnection, rule: Microdata, columns: Sequence[str], rows: str
 ) -> tuple[str, MicrodataCertificate]:
-    """Return SQL for ``rows`` (release_id, dataset, period, ...) with values suppressed, and the certificate.
+    """Return SQL for ``rows`` (person, ...) with values suppressed, and the certificate.
 
-    Raises DisclosureError if a combination of fewer than k persons were left.
+    ``person`` is a number. Raises DisclosureError if the file has too few persons to be made safe.
     """
-    persons = scalar(connection, f"SELECT count(DISTINCT release_id) FROM {rows}")
     if not columns:
+        persons = scalar(connection, f"SELECT count(DISTINCT person) FROM {rows}")
         nothing = MicrodataCertificate(
             k=rule.k, quasi_identifiers=(), persons=persons, persons_changed=0, suppressed=(), smallest_group=None
         )
         return f"SELECT * FROM {rows}", nothing
-    quoted = [name(column) for column in columns]
-    connection.execute(
-        f"CREATE TABLE combinations AS SELECT DISTINCT release_id, dataset, period, {', '.join(quoted)} FROM {rows}"
+    places = range(len(columns))
+    sets = ", ".join(
+        f"CASE WHEN count({name(column)}) > 0 THEN"
+        f" hash(list_sort(list(DISTINCT {name(column)}) FILTER (WHERE {name(column)} IS NOT NULL))) END AS q{place},"
+        f" FALSE AS hide_{place}"
+        for place, column in enumerate(columns)
     )
-    flags = [f"hide_{place}" for place in range(len(columns))]
-    nothing_hidden = ", ".join(f"FALSE AS {flag}" for flag in flags)
-    connection.execute(f"CREATE TABLE hidden AS SELECT DISTINCT release_id, {nothing_hidden} FROM {rows}")
-    passes = 0
-    while scalar(connection, f"SELECT count(*) FROM ({_rare_sql(quoted, flags, rule.k)})"):
-        passes += 1
-        if passes > MOST_PASSES:
-            raise DisclosureError(f"The file's rows could not be brought to k = {rule.k}.")
-        _hide_next(connection, quoted, flags, rule.k)
-    return _suppressed_sql(columns, flags, rows), _certificate(connection, rule, columns, flags, persons)
-
-
-def _shown(quoted: Sequence[str], flags: Sequence[str]) -> str:
-    """Return the quasi-identifiers as a reader has them, for each person, dataset and period."""
-    values = ", ".join(
-        f"CASE WHEN NOT h.{flag} THEN c.{column} END AS {column}" for column, flag in zip(quoted, flags, strict=True)
-    )
-    everything = " AND ".join(f"h.{flag}" for flag in flags)
-    return (
-        f"SELECT c.release_id, c.dataset, c.period, {values}, {everything} AS nothing_left FROM combinations c"
-        " JOIN hidden h USING (release_id)"
-    )
-
-
-def _groups_sql(quoted: Sequence[str], flags: Sequence[str]) -> str:
-    keys = ", ".join(("dataset", "period", *quoted))
-    return (
-        f"SELECT {keys}, count(DISTINCT release_id) AS persons FROM ({_shown(quoted, flags)})"
-        f" WHERE NOT nothing_left GROUP BY {keys}"
-    )
-
-
-def _rare_sql(quoted: Sequence[str], flags: Sequence[str], k: int) -> str:
-    """Return SQL for the persons in a combination of fewer than k."""
-    same = " AND ".join(f"s.{column} IS NOT DISTINCT FROM g.{column}" for column in ("dataset", "period", *quoted))
-    return (
-        f"SELECT DISTINCT s.release_id FROM ({_shown(quoted, flags)}) s"
-        f" JOIN ({_groups_sql(quoted, flags)}) g ON {same} WHERE g.persons < {k} AND NOT s.nothing_left"
-    )
-
-
-def _hide_next(connection: duckdb.DuckDBPyConnection, quoted: Sequence[str], flags: Sequence[str], k: int) -> None:
-    """Suppress for each rare person the last quasi-identifier that is still shown."""
-    connection.execute(f"CREATE OR REPLACE TABLE rare AS {_rare_sql(quoted, flags, k)}")
-    changed = []
-    for place, flag in enumerate(flags):
-        later = " AND ".join(f"h.{each}" for each in flags[place + 1 :]) or "TRUE"
-        changed.append(f"h.{flag} OR (r.release_id IS NOT NULL AND {later}) AS {flag}")
-    connection.execute(
-        f"CREATE OR REPLACE TABLE hidden AS SELECT h.release_id, {', '.join(changed)} FROM hidden h"
-        " LEFT JOIN rare r USING (release_id)"
-    )
-
-
-def _suppressed_sql(columns: Sequence[str], flags: Sequence[str], rows: str) -> str:
+    connection.execute(f"CREATE TABLE paths AS SELECT person, {sets} FROM {rows} GROUP BY person")
+    while _mark_rare(connection, len(columns), rule.k):
+        _suppress_next(connection, len(columns))
+    _fill_the_class_of_the_suppressed(connection, len(columns), rule.k)
     replaced = ", ".join(
-        f"CASE WHEN NOT h.{flag} THEN r.{name(column)} END AS {name(column)}"
-        for column, flag in zip(columns, flags, strict=True)
+        f"CASE WHEN NOT p.hide_{place} THEN r.{name(columns[place])} END AS {name(columns[place])}" for place in places
     )
-    return f"SELECT r.* REPLACE ({replaced}) FROM {rows} r JOIN hidden h USING (release_id)"
+    sql = f"SELECT r.* REPLACE ({replaced}) FROM {rows} r JOIN paths p USING (person)"
+    return sql, _certificate(connection, rule, columns)
+
+
+def _seen(count: int) -> str:
+    """Return what a reader has of each quasi-identifier; suppressed and missing look the same."""
+    return ", ".join(f"CASE WHEN NOT hide_{place} THEN q{place} END AS s{place}" for place in range(count))
+
+
+def _classes_sql(count: int) -> str:
+    keys = ", ".join(f"s{place}" for place in range(count))
+    return f"SELECT {keys}, count(*) AS persons FROM (SELECT {_seen(count)} FROM paths) GROUP BY {keys}"
+
+
+def _everything_hidden(count: int) -> str:
+    return " AND ".join(f"s{place} IS NULL" for place in range(count))
+
+
+def _mark_rare(connection: duckdb.DuckDBPyConnection, count: int, k: int) -> int:
+    """Collect the persons in classes of fewer than k, but for those of whom nothing is left; return how many."""
+    _mark(connection, count, f"{_classes_sql(count)} HAVING persons < {k} AND NOT ({_everything_hidden(count)})")
+    return scalar(connection, "SELECT count(*) FROM marked")
+
+
+def _mark(connection: duckdb.DuckDBPyConnection, count: int, classes: str) -> None:
+    same = " AND ".join(f"p.s{place} IS NOT DISTINCT FROM c.s{place}" for place in range(count))
+    connection.execute(
+        f"CREATE OR REPLACE TABLE marked AS SELECT person FROM (SELECT person, {_seen(count)} FROM paths) p"
+        f" JOIN ({classes}) c ON {same}"
+    )
+
+
+def _suppress_next(connection: duckdb.DuckDBPyConnection, count: int) -> None:
+    """Suppress for each marked person the last quasi-identifier that is still shown."""
+    changes = []
+    for place in range(count):
+        later = " AND ".join(f"hide_{each}" for each in range(place + 1, count)) or "TRUE"
+        changes.append(f"hide_{place} = (hide_{place} OR ({later}))")
+    connection.execute(f"UPDATE paths SET {', '.join(changes)} WHERE person IN (SELECT person FROM marked)")
+
+
+def _fill_the_class_of_the_suppressed(connection: duckdb.DuckDBPyConnection, count: int, k: int) -> None:
+    everything = _everything_hidden(count)
+    while True:
+        left = scalar(connection, f"SELECT min(persons) FROM ({_classes_sql(count)}) WHERE {everything}")
+        if left == 0 or left >= k:
+            return
+        keys = ", ".join(f"s{place}" for place in range(count))
+        smallest = f"SELECT * FROM ({_classes_sql(count)}) WHERE NOT ({everything}) ORDER BY persons, {keys} LIMIT 1"
+        _mark(connection, count, smallest)
+        if not scalar(connection, "SELECT count(*) FROM marked"):
+            raise DisclosureError(
+                f"A research file of {left} persons cannot be made {k}-anonymous.",
+                advice="Release tables instead, or a file of more persons.",
+            )
+        hidden = ", ".join(f"hide_{place} = TRUE" for place in range(count))
+        connection.execute(f"UPDATE paths SET {hidden} WHERE person IN (SELECT person FROM marked)")
 
 
 def _certificate(
-    connection: duckdb.DuckDBPyConnection, rule: Microdata, columns: Sequence[str], flags: Sequence[str], persons: int
+    connection: duckdb.DuckDBPyConnection, rule: Microdata, columns: Sequence[str]
 ) -> MicrodataCertificate:
-    quoted = [name(column) for column in columns]
-    smallest = scalar(connection, f"SELECT min(persons) FROM ({_groups_sql(quoted, flags)})")
+    smallest = scalar(connection, f"SELECT min(persons) FROM ({_classes_sql(len(columns))})")
     if smallest and smallest < rule.k:
         raise DisclosureError(f"A combination of quasi-identifiers is left with fewer than {rule.k} persons.")
-    hidden = [scalar(connection, f"SELECT count(*) FROM hidden WHERE {flag}") for flag in flags]
+    places = range(len(columns))
+    hidden = [scalar(connection, f"SELECT count(*) FROM paths WHERE hide_{place}") for place in places]
+    changed = " OR ".join(f"hide_{place}" for place in places)
     return MicrodataCertificate(
         k=rule.k,
         quasi_identifiers=tuple(columns),
-        persons=persons,
-        persons_changed=scalar(connection, f"SELECT count(*) FROM hidden WHERE {' OR '.join(flags)}"),
+        persons=scalar(connection, "SELECT count(*) FROM paths"),
+        persons_changed=scalar(connection, f"SELECT count(*) FROM paths WHERE {changed}"),
         suppressed=tuple(
             Suppressed(column=column, persons=count) for column, count in zip(columns, hidden, strict=True)
         ),

@@ -27,12 +27,20 @@ import pandas as pd
 from linkage.errors import InputError
 from linkage.governance.datasets import Dataset, Element
 from linkage.governance.outputs import Measure, Table
-from linkage.release.coarsen import literal, name, output_form
-from linkage.release.measures.binding import bind_roles
+from linkage.release.coarsen import literal, name, output_form, typed_sql
+from linkage.release.measures.binding import bind_roles, exact_view
 from linkage.release.measures.compute import outcome_sql
 from linkage.release.measures.definition import MeasureDefinition, known_measures, load_measure
 from linkage.release.measures.roles import periods_allowed
-from linkage.release.people import NO_RECORDS, NOT_LINKED, link_column, linked_rows, open_sources, people_sql
+from linkage.release.people import (
+    NO_RECORDS,
+    NOT_LINKED,
+    find_members,
+    link_column,
+    linked_rows,
+    open_sources,
+    people_sql,
+)
 from linkage.release.permission import PermittedRelease
 from linkage.release.workspace import Source
 
@@ -121,16 +129,16 @@ def gather_units(
     measures = _measures(permitted, output, dimensions)
     base = cohort or tuple(dict.fromkeys(dimension.dataset.key for dimension in dimensions))
     open_sources(connection, permitted.datasets, payloads, crosswalk, base)
+    find_members(connection, permitted.datasets, base)
     for dataset in permitted.datasets:
-        columns = ", ".join(
-            f"{output_form(element).sql} AS {name(element.name)}"
-            for element in dataset.elements
-            if element.use != "link_only"
-        )
-        rows = linked_rows(dataset, columns)
+        shared = [element for element in dataset.elements if element.use != "link_only"]
+        rows = linked_rows(dataset, ", ".join(f"{output_form(e).sql} AS {name(e.name)}" for e in shared))
         connection.execute(
             f"CREATE VIEW {name(dataset.key)} AS SELECT *, {_period_sql(dataset, dimensions)} AS _period FROM {rows}"
         )
+        # A defined measure may count days exactly: what leaves is a statistic, not the date.
+        exact = linked_rows(dataset, ", ".join(f"{typed_sql(e)} AS {name(e.name)}" for e in shared))
+        connection.execute(f"CREATE VIEW {name(exact_view(dataset.key))} AS SELECT * FROM {exact}")
     for number, plan in enumerate(measures):
         if plan.definition is not None:
             drawn = [permitted.resolve(reference) for reference in plan.measure.elements]
@@ -246,12 +254,14 @@ def _period_sql(dataset: Dataset, dimensions: Sequence[Dimension]) -> str:
 def _units_sql(permitted: PermittedRelease, dimensions: Sequence[Dimension], measures: Sequence[MeasurePlan]) -> str:
     period = next((dimension for dimension in dimensions if dimension.is_period), None)
     if period is None:
-        base = f"SELECT release_id, {literal(ALL_TIME)} AS _period FROM people"
-    else:
         base = (
-            f"SELECT DISTINCT release_id, _period FROM {name(period.dataset.key)} SEMI JOIN people USING (release_id)"
+            f"SELECT DISTINCT person, release_id, {literal(ALL_TIME)} AS _period FROM crosswalk"
+            " SEMI JOIN people USING (person)"
         )
-    joins = [f"LEFT JOIN ({people_sql(permitted.datasets)}) p ON p.release_id = u.release_id"]
+    else:
+        inside = f"{name(period.dataset.key)} SEMI JOIN people USING (person)"
+        base = f"SELECT DISTINCT person, release_id, _period FROM {inside}"
+    joins = [f"LEFT JOIN ({people_sql(permitted.datasets)}) p ON p.person = u.person"]
     columns = [f"({_unit_id_sql(permitted)}) AS {UNIT}", "u.release_id", "u._period"]
     for number, dimension in enumerate(dimensions):
         if dimension.is_period:

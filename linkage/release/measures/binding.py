@@ -3,7 +3,8 @@
 Rules:
 
 - A column is found by its CEDS name or by the headers that are usual for it; never by its content.
-- Only elements that the measure's entry in the agreement lists are looked at, each in the form in which it may leave.
+- Only elements that the measure's entry in the agreement lists are looked at. Inside the release room they are exact;
+  what leaves is a statistic of persons.
 - Several datasets may play one role (two districts); a dataset plays it only with every column the role needs.
 """
 
@@ -24,8 +25,13 @@ from linkage.release.measures.roles import roles_of
 Drawn = Sequence[tuple[Dataset, Element]]
 
 
+def exact_view(key: str) -> str:
+    """Return the name of the view that holds a dataset's elements uncoarsened."""
+    return f"exact {key}"
+
+
 def bind_roles(connection: duckdb.DuckDBPyConnection, definition: MeasureDefinition, drawn: Drawn) -> None:
-    """Make the text views of every role that a measure needs, from views named ``provider.dataset``.
+    """Make the text views of every role that a measure needs, from the views of its datasets.
 
     Raises InputError naming the role and the columns it lacks.
     """
@@ -78,7 +84,7 @@ def _make_views(
         }
         values = ", ".join(f"CAST({sql} AS VARCHAR) AS {name(column)}" for column, sql in taken.items())
         provider = literal(datasets[key].provider)
-        parts.append(f"SELECT {RELEASE_ID}, {provider} AS {PROVIDER}, {values} FROM {name(key)}")
+        parts.append(f"SELECT {RELEASE_ID}, {provider} AS {PROVIDER}, {values} FROM {name(exact_view(key))}")
     providers = ", ".join(sorted({literal(datasets[key].provider) for key in bound}))
     connection.execute(f"CREATE OR REPLACE VIEW {role}_text AS {' UNION ALL '.join(parts)}")
     connection.execute(
