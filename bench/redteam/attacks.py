@@ -1,0 +1,228 @@
+"""The attacks. Each returns the share of rows about which the attacker's best claim is right.
+
+Every attack takes rows of encodings and the population list; none is given the secret.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from bench.redteam.victims import Bits, Encoded, Population, as_bits
+
+#: Blocks larger than this are not matched by structure: the cost grows with the cube.
+_LARGEST_BLOCK = 40
+_LIST_CHUNK = 20_000
+
+
+def _normalised(rows: Bits) -> Bits:
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centred, axis=1, keepdims=True)
+    norms[norms == 0] = 1
+    return np.asarray(centred / norms, dtype=np.float32)
+
+
+def _dice(a: Bits, b: Bits) -> Bits:
+    weights = a.sum(axis=1)[:, None] + b.sum(axis=1)[None, :]
+    return np.asarray(2 * (a @ b.T) / np.maximum(weights, 1), dtype=np.float32)
+
+
+def _right(guesses: NDArray[np.int64], records: NDArray[np.int64], population: Population) -> float:
+    """Return the share of guesses that name the right person (two records may be one person's)."""
+    return float(np.mean(population.persons[guesses] == population.persons[records])) if len(records) else 0.0
+
+
+def _best_on_list(profiles: Bits, list_profiles: list[Bits]) -> NDArray[np.int64]:
+    """Return for each profile the record on the list whose profile is most alike."""
+    best = np.full(len(profiles), -np.inf, dtype=np.float32)
+    guess = np.zeros(len(profiles), dtype=np.int64)
+    start = 0
+    for chunk in list_profiles:
+        alike = profiles @ chunk.T
+        at = alike.argmax(axis=1)
+        value = alike[np.arange(len(profiles)), at]
+        better = value > best
+        best[better], guess[better] = value[better], start + at[better]
+        start += len(chunk)
+    return guess
+
+
+def split(
+    seen: Encoded, anchors: NDArray[np.int64], targets: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of known records, and rows of others to attack."""
+    known = np.isin(seen.record, anchors)
+    others = rng.permutation(np.flatnonzero(~known))[:targets]
+    return np.flatnonzero(known), others
+
+
+def correlation(
+    seen: Encoded, population: Population, clear: NDArray[np.uint64], known: NDArray[np.int64], rows: NDArray[np.int64]
+) -> float:
+    """Known pairs: find who is as similar to the known people as this row is to their rows.
+
+    ``clear`` is the attacker's own encoding of the list.
+    """
+    anchors = as_bits(clear[seen.record[known]])
+    profiles = _normalised(_dice(seen.bits(rows), seen.bits(known)))
+    on_list = [
+        _normalised(_dice(as_bits(clear[start : start + _LIST_CHUNK]), anchors))
+        for start in range(0, len(clear), _LIST_CHUNK)
+    ]
+    return _right(_best_on_list(profiles, on_list), seen.record[rows], population)
+
+
+def linear_map(
+    seen: Encoded, population: Population, clear: NDArray[np.uint64], known: NDArray[np.int64], rows: NDArray[np.int64]
+) -> float:
+    """Known pairs: learn by ridge regression which of the attacker's own bits a row's bits stand for."""
+    given, wanted = seen.bits(known), as_bits(clear[seen.record[known]])
+    mean_given, mean_wanted = given.mean(axis=0), wanted.mean(axis=0)
+    given, wanted = given - mean_given, wanted - mean_wanted
+    # The dual form: as many equations as known pairs.
+    kernel = given @ given.T + 30 * np.eye(len(known), dtype=np.float32)
+    guessed = ((seen.bits(rows) - mean_given) @ given.T) @ np.linalg.solve(kernel, wanted)
+    on_list = [
+        _normalised(as_bits(clear[start : start + _LIST_CHUNK]) - mean_wanted)
+        for start in range(0, len(clear), _LIST_CHUNK)
+    ]
+    return _right(_best_on_list(_normalised(guessed), on_list), seen.record[rows], population)
+
+
+def _members(blocks: NDArray[np.uint64]) -> dict[int, NDArray[np.int64]]:
+    """Return the rows of each block; 0 is none."""
+    order = np.argsort(blocks, kind="stable")
+    ordered = blocks[order]
+    starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    return {int(blocks[rows[0]]): rows for rows in np.split(order, starts) if len(rows) and blocks[rows[0]]}
+
+
+def _field_dice(words: NDArray[np.uint64], spans: dict[str, slice]) -> NDArray[np.float32]:
+    """Return the similarities of rows by field, shape (rows, rows, fields)."""
+    return np.stack([_dice(bits, bits) for bits in (as_bits(words[:, span]) for span in spans.values())], axis=2)
+
+
+def _profiles(similar: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Describe each row of a block by what does not depend on the others' order: sorted similarities by field."""
+    return np.sort(similar, axis=1).reshape(len(similar), -1)
+
+
+def _assign(mine: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np.int64]:
+    cost = ((mine[:, None, :] - theirs[None, :, :]) ** 2).sum(axis=2)
+    return np.asarray(linear_sum_assignment(cost)[1])
+
+
+def inside_known_blocks(
+    seen: Encoded, population: Population, spans: dict[str, slice], known: NDArray[np.int64]
+) -> float:
+    """Known pairs: a known person's row names its block's key, so all rows there are people with that key.
+
+    They are told apart by how similar their fields are to the known person's. Returns the share of *all* other rows.
+    """
+    seen_blocks, own_blocks = _members(seen.blocks), _members(population.own_blocks[seen.name])
+    right = 0
+    for block in np.unique(seen.blocks[known]):
+        rows = seen_blocks[int(block)]
+        anchors = rows[np.isin(rows, known)]
+        others = rows[~np.isin(rows, known)]
+        own_block = int(population.own_blocks[seen.name][seen.record[anchors[0]]])
+        on_list = own_blocks[own_block]
+        candidates = on_list[~np.isin(on_list, seen.record[anchors])]
+        if not len(others) or not len(candidates) or len(rows) > 400:
+            continue
+        mine, theirs = [], []
+        for span in spans.values():
+            mine.append(_dice(as_bits(seen.words[others, span]), as_bits(seen.words[anchors, span])))
+            theirs.append(
+                _dice(
+                    as_bits(population.words[candidates, span]),
+                    as_bits(population.words[seen.record[anchors], span]),
+                )
+            )
+        at = _assign(np.concatenate(mine, axis=1), np.concatenate(theirs, axis=1))
+        named = candidates[at]
+        right += int((population.persons[named] == population.persons[seen.record[others[: len(named)]]]).sum())
+    return right / max(1, len(seen.record) - len(known))
+
+
+def block_sizes(seen: Encoded, population: Population) -> float:
+    """Frequency: the largest block is the most frequent key, and so on down; inside, anyone at random."""
+    seen_blocks = sorted(_members(seen.blocks).values(), key=len, reverse=True)
+    own_blocks = sorted(_members(population.own_blocks[seen.name]).values(), key=len, reverse=True)
+    right = 0.0
+    for rows, on_list in zip(seen_blocks, own_blocks, strict=False):
+        right += len(np.intersect1d(seen.record[rows], on_list)) / max(len(rows), len(on_list))
+    return right / max(1, len(seen.record))
+
+
+def block_structure(
+    seen: Encoded, population: Population, spans: dict[str, slice], blocks: int, rng: np.random.Generator
+) -> float:
+    """Graph matching inside blocks, nothing known: find the key whose people are as alike as a block's rows.
+
+    A block of n rows is described by the sorted similarities of its pairs, field by field, and compared with every
+    block of n people on the list; then rows and people are assigned by their sorted similarities. A sample of
+    ``blocks`` of at least three and at most 40 rows is attacked; returns the share of **all rows of the pass** that
+    falls.
+    """
+    seen_blocks = [rows for rows in _members(seen.blocks).values() if 3 <= len(rows) <= _LARGEST_BLOCK]
+    if not seen_blocks:
+        return 0.0
+    by_size: dict[int, list[NDArray[np.int64]]] = {}
+    for on_list in _members(population.own_blocks[seen.name]).values():
+        by_size.setdefault(len(on_list), []).append(on_list)
+    chosen = [seen_blocks[i] for i in rng.permutation(len(seen_blocks))[:blocks]]
+    right = total = 0
+    described: dict[int, list[tuple[NDArray[np.float32], NDArray[np.float32]]]] = {}
+    for rows in chosen:
+        total += len(rows)
+        size = len(rows)
+        lists = by_size.get(size, [])
+        if not lists:
+            continue
+        if size not in described:
+            described[size] = [_described(population.words[on_list], spans) for on_list in lists]
+        whole, profiles = _described(seen.words[rows], spans)
+        nearest = int(np.argmin([((whole - other) ** 2).sum() for other, _ in described[size]]))
+        named = lists[nearest][_assign(profiles, described[size][nearest][1])]
+        right += int((population.persons[named] == population.persons[seen.record[rows]]).sum())
+    exposed = sum(len(rows) for rows in seen_blocks) / len(seen.record)
+    return right / max(1, total) * exposed
+
+
+def _described(words: NDArray[np.uint64], spans: dict[str, slice]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    similar = _field_dice(words, spans)
+    upper = np.triu_indices(len(words), 1)
+    return np.sort(similar[upper], axis=0).ravel(), _profiles(similar)
+
+
+def weight_and_length(seen: Encoded, population: Population, span: slice) -> float:
+    """Return the correlation of a name filter's weight with the name's length."""
+    weights = as_bits(seen.words[:, span]).sum(axis=1)
+    lengths = population.name_lengths[seen.record]
+    held = (lengths > 0) & (weights > 0)
+    return float(np.corrcoef(weights[held], lengths[held])[0, 1])
+
+
+def strangers(seen: Encoded, population: Population, span: slice, rng: np.random.Generator) -> tuple[float, float]:
+    """Return the mean similarity of rows of different blocks: people of one last name, and people of two."""
+    a, b = rng.integers(0, len(seen.record), (2, 200_000))
+    same = (population.words[seen.record[a], span] == population.words[seen.record[b], span]).all(axis=1)
+    held = (seen.words[a, span].any(axis=1)) & (seen.words[b, span].any(axis=1)) & (seen.blocks[a] != seen.blocks[b])
+    means = []
+    for chosen in (held & same, held & ~same):
+        pairs = np.flatnonzero(chosen)[:20_000]
+        one, other = as_bits(seen.words[a[pairs], span]), as_bits(seen.words[b[pairs], span])
+        means.append(float(np.mean(2 * (one * other).sum(axis=1) / (one.sum(axis=1) + other.sum(axis=1)))))
+    return means[0], means[1]
+
+
+def shared_bytes(one: tuple[Encoded, ...], other: tuple[Encoded, ...]) -> int:
+    """Count block ids and filters that two sets of encodings have in common, whatever the pass."""
+    common = len(np.intersect1d(np.concatenate([s.blocks for s in one]), np.concatenate([s.blocks for s in other])))
+    for a, b in zip(one, other, strict=True):
+        rows_a, rows_b = (np.unique(s.words[s.words.any(axis=1)], axis=0) for s in (a, b))
+        both = np.concatenate([rows_a, rows_b])
+        common += len(both) - len(np.unique(both, axis=0))
+    return common
