@@ -27,6 +27,7 @@ _Codes = NDArray[np.uint64]
 
 _BLANK, _COLON, _HASH, _PAD = (np.uint64(ord(c)) for c in " :#_")
 _Y, _M, _D, _T, _I, _H = (np.uint64(ord(c)) for c in "ymdtih")
+_WHOLE_Y, _WHOLE_M, _WHOLE_D = (np.uint64(ord(c)) for c in "YMD")
 
 
 @njit(inline="always")
@@ -90,13 +91,28 @@ def _positions(letters: _Letters, start: int, end: int, label: Any, out: _Codes,
 
 
 @njit(cache=True, nogil=True)
-def _date(letters: _Letters, start: int, end: int, out: _Codes) -> int:
+def _whole(letters: _Letters, start: int, end: int, label: Any, out: _Codes, at: int) -> int:  # noqa: ANN401
+    code = _then(np.uint64(label), _COLON)
+    for i in range(start, end):
+        code = _then(code, letters[i])
+    out[at] = code
+    return at + 1
+
+
+@njit(cache=True, nogil=True)
+def _date(letters: _Letters, start: int, end: int, out: _Codes) -> tuple[int, int]:
+    """Write the digits by position, then year, month and day as wholes; returns where either ends."""
+    month, day = start + 5, start + 8
     at = _positions(letters, start, start + 4, _Y, out, 0)
     if end - start == 10:
-        month, day = start + 5, start + 8
         at = _positions(letters, month, month + 2, _M, out, at)
         at = _positions(letters, day, day + 2, _D, out, at)
-    return at
+    digits = at
+    at = _whole(letters, start, start + 4, _WHOLE_Y, out, at)
+    if end - start == 10:
+        at = _whole(letters, month, month + 2, _WHOLE_M, out, at)
+        at = _whole(letters, day, day + 2, _WHOLE_D, out, at)
+    return digits, at
 
 
 @njit(cache=True, nogil=True)
@@ -135,8 +151,8 @@ def _groups(way: int, letters: _Letters, start: int, end: int, out: _Codes) -> t
         out[0] = code
         return 1, 1, 1.0, 0.0
     if way == DATE:
-        n = _date(letters, start, end, out)
-        return n, n, 1.0, 0.0
+        digits, wholes = _date(letters, start, end, out)
+        return digits, wholes, 0.8, 0.2
     if way == STREET:
         numbers = _house_numbers(letters, start, end, out)
         if numbers:

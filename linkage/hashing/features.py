@@ -6,7 +6,8 @@ Rules (docs/encoding.md, section 4):
   evenly over the features. So a filter's weight does not depend on the length of the value, and a group (a house
   number, the last four digits of an SSN) keeps its say whatever stands beside it.
 - Names and places: bigrams of each word, padded, so that the order of words does not matter; a bigram that occurs
-  twice counts twice. Dates and numbers: digits by position.
+  twice counts twice. Numbers: digits by position. Dates too, with a smaller share for year, month and day as wholes:
+  one wrong digit is nearer than two, and two in one part of a date are nearer than two in two.
 - A feature is a text of at most seven ASCII characters, so that it fits in a machine word and a million values are
   taken apart without a Python object for each feature.
 - A key part is the empty text where the value cannot give it; then the record takes no part in that pass.

@@ -99,7 +99,8 @@ def groups(kind, value):
     if kind == "date":
         year, _, rest = value.partition("-")
         month, _, day = rest.partition("-")
-        return [(1.0, positions(year, "y") + positions(month, "m") + positions(day, "d"))]
+        wholes = [f"{label}:{part}" for label, part in (("Y", year), ("M", month), ("D", day)) if part]
+        return [(0.8, positions(year, "y") + positions(month, "m") + positions(day, "d")), (0.2, wholes)]
     if kind == "street":
         numbers = [word for word in words if word[0].isdigit()]
         names = [word for word in words if not word[0].isdigit()]
