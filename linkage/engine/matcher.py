@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from linkage.engine.facts import EncodingFacts
-from linkage.engine.receive import latest
+from linkage.engine.receive import latest_encodings
 from linkage.engine.rooms import Hub
 from linkage.engine.steward import context_of, pass_member
 from linkage.errors import MatchingError
@@ -53,7 +53,7 @@ def match(
     """Match the latest encodings of every agency and hand the links to the registrar, sealed."""
     agreement, spec = hub.agreement(), hub.spec()
     keys = hub.keys("matcher")
-    packages = latest(hub.room("matcher", "inbox"))
+    packages = latest_encodings(hub, "matcher")
     if not packages:
         raise MatchingError("no encodings have been received", advice="receive some with `linkage hub receive`")
     run = run_name(packages, spec.sha256)

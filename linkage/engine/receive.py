@@ -5,21 +5,25 @@ Rules:
 - A package is opened and verified whole before it is filed, and filed still sealed.
 - Encodings made with another spec, another secret or another version of the software than their peers' could never
   link; they are refused with the name of what differs, before a zero match rate hides it.
+- Peers are packages of the same agreement, spec and epoch. After a new secret was made, the first agency to deliver has
+  none; encodings of the epoch before are left where they are and not matched any more.
 - The same package twice is received once. A serial number that comes back on another package is refused.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from linkage.engine.facts import EncodingFacts
 from linkage.engine.rooms import Hub, store_file
-from linkage.engine.steward import ENCODINGS_SUFFIX
+from linkage.engine.steward import ENCODINGS_SUFFIX, context_of
 from linkage.errors import MismatchError, PackageError
+from linkage.exchange.context import Context
 from linkage.exchange.manifest import Manifest
 from linkage.exchange.package import open_package, package_sha256
 from linkage.governance.decide import require
@@ -66,15 +70,20 @@ def receive(hub: Hub, path: Path, today: date) -> Received:
         inboxes = [hub.room("matcher", "inbox", manifest.sender), hub.room("registrar", "inbox", manifest.sender)]
     else:
         inboxes = [hub.room("release", "inbox", manifest.sender, str(manifest.facts["dataset"]))]
-    name = f"{manifest.created[:19].replace(':', '')}-{manifest.serial}{path.suffix}"
+    name = f"{manifest.created[:19].replace(':', '')}-{_tag(context)}-{manifest.serial}{path.suffix}"
     new = _file(path, [inbox / name for inbox in inboxes])
     return Received(path, manifest.sender, manifest.kind, int(str(manifest.facts["records"])), new)
 
 
-def latest(inbox: Path) -> list[Path]:
+def latest(inbox: Path, pattern: str = "*.?pkg") -> list[Path]:
     """Return the newest package of each folder below an inbox: a later extract replaces an earlier one."""
-    folders = sorted({path.parent for path in inbox.rglob("*.?pkg")})
-    return [max(folder.glob("*.?pkg")) for folder in folders]
+    folders = sorted({path.parent for path in inbox.rglob(pattern)})
+    return [max(folder.glob(pattern)) for folder in folders]
+
+
+def latest_encodings(hub: Hub, room: Literal["matcher", "registrar"]) -> list[Path]:
+    """Return each agency's newest encodings under the agreement's spec and epoch; others could not link with them."""
+    return latest(hub.room(room, "inbox"), f"*-{_tag(context_of(hub.agreement()))}-*{ENCODINGS_SUFFIX}")
 
 
 def held_encodings(hub: Hub) -> list[Manifest]:
@@ -83,10 +92,14 @@ def held_encodings(hub: Hub) -> list[Manifest]:
     agreement = hub.agreement()
     senders = {party.id: party.public_keys() for party in agreement.terms.parties if party.role == "provider"}
     manifests = []
-    for path in latest(hub.room("matcher", "inbox")):
+    for path in latest_encodings(hub, "matcher"):
         with open_package(path, keys, senders, "encodings") as package:
             manifests.append(package.manifest)
     return manifests
+
+
+def _tag(context: Context) -> str:
+    return hashlib.sha256(context.canonical()).hexdigest()[:8]
 
 
 def _file(path: Path, destinations: Sequence[Path]) -> bool:

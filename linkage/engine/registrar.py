@@ -22,7 +22,7 @@ import pandas as pd
 
 from linkage.engine.facts import EncodingFacts
 from linkage.engine.matcher import LINKS_SUFFIX, run_name
-from linkage.engine.receive import latest
+from linkage.engine.receive import latest_encodings
 from linkage.engine.rooms import Hub
 from linkage.engine.steward import TOKENS_MEMBER
 from linkage.errors import StoreError
@@ -84,7 +84,7 @@ def resolve(
 ) -> Resolved:
     """Resolve the newest links into the registry. Raises StoreError where there are none or the run is held."""
     agreement, spec, keys = hub.agreement(), hub.spec(), hub.keys("registrar")
-    packages = latest(hub.room("registrar", "inbox"))
+    packages = latest_encodings(hub, "registrar")
     run = run_name(packages, spec.sha256)
     links = hub.room("registrar", "links") / f"{run}{LINKS_SUFFIX}"
     if not packages or not links.exists():
