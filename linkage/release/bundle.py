@@ -170,6 +170,7 @@ def _terms(permitted: PermittedRelease, legend: str | None) -> Terms:
         recipient=permitted.recipient,
         users=permitted.users or named,
         purpose=permitted.purpose,
+        purpose_statement=next(use.statement for use in terms.purpose.permitted_uses if use.code == permitted.purpose),
         prohibited_uses=terms.purpose.prohibited_uses,
         destroy_by=permitted.destroy_by,
         destruction_method=terms.retention.method,

@@ -78,14 +78,16 @@ def describe_columns(placed: Sequence[Placed]) -> tuple[Column, ...]:
     columns: dict[str, Column] = {}
     for each in placed:
         known = columns.get(each.column)
+        sources = (*(known.sources if known else ()), each.reference)
+        providers = " and ".join(dict.fromkeys(source.split(".")[0] for source in sources))
         columns[each.column] = Column(
             name=each.column,
             type=each.form.type,
-            description=each.element.justification or f"{each.element.name} of {each.dataset.description.rstrip('.')}.",
+            description=each.element.justification or f"{each.element.name}, as {providers} recorded it.",
             ceds=each.element.ceds,
             codes=each.form.codes,
             coarsened=each.form.coarsened,
-            sources=(*(known.sources if known else ()), each.reference),
+            sources=sources,
             element_class=each.element.class_,
         )
     return tuple(columns.values())

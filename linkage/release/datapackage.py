@@ -93,6 +93,7 @@ class Terms(_Part):
     recipient: str
     users: tuple[str, ...]
     purpose: str
+    purpose_statement: str
     prohibited_uses: tuple[str, ...]
     destroy_by: date
     destruction_method: str

@@ -36,6 +36,7 @@ th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 1px 
 th, td { padding: .45rem .75rem .45rem 0; vertical-align: top; }
 td { border-bottom: 1px solid var(--line); }
 td:first-child { font-weight: 600; }
+td code { overflow-wrap: normal; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .codes code { display: inline-block; background: var(--band); border: 1px solid var(--line); border-radius: 3px;
   padding: 0 .35rem; margin: 0 .25rem .25rem 0; }
@@ -85,6 +86,7 @@ class _Terms(_Read):
     recipient: str
     users: tuple[str, ...] = ()
     purpose: str
+    purpose_statement: str
     prohibited_uses: tuple[str, ...] = ()
     destroy_by: str
     citation: str | None = None
@@ -116,7 +118,7 @@ def _page(package: _Package) -> Iterator[str]:
     yield f'<p class="soft">Codebook. Released {escape(package.created[:10])} to {escape(terms.recipient)}.</p>'
     yield "<dl>"
     yield f"<dt>Destroy by</dt><dd class='due'>{escape(terms.destroy_by)}</dd>"
-    yield f"<dt>Purpose</dt><dd>{escape(terms.purpose)}</dd>"
+    yield f"<dt>Purpose</dt><dd>{escape(terms.purpose)}: {escape(terms.purpose_statement)}</dd>"
     yield f"<dt>Users</dt><dd>{escape(', '.join(terms.users) or 'as the agreement names')}</dd>"
     yield f"<dt>Agreement</dt><dd>{escape(terms.agreement)}, version {terms.agreement_version}<br>"
     yield f"<code>{escape(terms.agreement_sha256)}</code></dd>"
@@ -163,7 +165,7 @@ def _row(field: _Field) -> Iterator[str]:
     shown = "".join(f"<code>{escape(code)}</code>" for code in codes[:_MOST_CODES])
     more = f" and {len(codes) - _MOST_CODES} more" if len(codes) > _MOST_CODES else ""
     listed = f"<div class='codes'>{shown}{more}</div>" if codes else ""
-    sources = "<br>".join(f"<code>{escape(source)}</code>" for source in field.sources)
+    sources = "<br>".join(f"<code>{escape(source).replace('.', '.<wbr>')}</code>" for source in field.sources)
     missing = f"{field.missing_percent} %" if field.missing_percent is not None else ""
     yield (
         f"<tr><td>{escape(field.name)}</td><td>{kind}</td><td>{escape(field.description)}{listed}</td>"

@@ -118,7 +118,7 @@ def test_guarding_small_tables_can_be_undone_exactly():
 def test_the_codebook_needs_nothing_from_elsewhere_and_escapes_what_it_shows(bundle):
     page = (bundle / "codebook.html").read_text()
     assert "GradeLevel" in page
-    assert "district.enrollment.Grade" in page
+    assert "district.<wbr>enrollment.<wbr>Grade" in page
     for outside in ("http://", "https://", "<script", "src=", "@import", "url("):
         assert outside not in page
     hostile = (bundle / "datapackage.json").read_text().replace("Students by year", "<img onerror=x>")
