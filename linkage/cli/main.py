@@ -23,6 +23,9 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "hash": ("steward:hash_command", "Hash an extract's identifiers and seal them for the hub."),
         "seal": ("steward:seal_command", "Seal payload (grades, attendance, wages) for the release room."),
     },
+    "Agencies that already run clkhash": {
+        "clk": ("clk:clk", "Write clkhash-compatible CLKs, and match them."),
+    },
     "Hub operator": {
         "hub": ("hub:hub", "Receive, match, resolve, release."),
         "ledger": ("ledger:ledger", "Verify and show the record of what was done and disclosed."),

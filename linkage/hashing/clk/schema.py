@@ -109,7 +109,8 @@ class NumericComparison(_Part):
     @property
     def interval(self) -> int:
         """The distance between two tokens, in units of the grid."""
-        return round(self.thresholdDistance * pow(10, self.fractional_precision))
+        interval: int = round(self.thresholdDistance * pow(10, self.fractional_precision))
+        return interval
 
     @model_validator(mode="after")
     def _precise_enough(self) -> NumericComparison:

@@ -20,7 +20,7 @@ import pandas as pd
 
 from linkage.errors import MatchingError, MismatchError
 from linkage.matching.clk.read import ClkSource
-from linkage.matching.clk.scan import scan
+from linkage.matching.clk.scan import chance_of, scan
 from linkage.matching.clusters import cluster
 
 
@@ -28,14 +28,16 @@ from linkage.matching.clusters import cluster
 class ClkLinks:
     """``clusters``: source, row (from 0), cluster_id. ``pairs``: source_a, row_a, source_b, row_b, similarity,
     projects (how many found the pair) and link (``taken``, or ``refused``: it would join two records of a source).
+    ``compared`` pairs of CLKs; any two of them have a Dice similarity of about ``chance``, whoever they are.
     """  # noqa: D205 - two tables, one sentence each
 
     clusters: pd.DataFrame
     pairs: pd.DataFrame
     compared: int
+    chance: float
 
 
-def _nothing(name: str, done: int, total: int) -> None:
+def _nothing(phase: str, done: float) -> None:
     """Report progress to no one."""
 
 
@@ -44,9 +46,9 @@ def match_clks(
     threshold: float,
     may_have_duplicates: frozenset[str] = frozenset(),
     threads: int = 1,
-    report: Callable[[str, int, int], None] = _nothing,
+    report: Callable[[str, float], None] = _nothing,
 ) -> ClkLinks:
-    """Scan and cluster; ``report`` receives what is compared, how many pairs are done, and of how many."""
+    """Scan and cluster; ``report`` receives the phase and the share of it that is done."""
     _check(sources, may_have_duplicates)
     starts = np.cumsum([0, *(source.records for source in sources)])
     couples = [
@@ -58,8 +60,10 @@ def match_clks(
     total = sum(sources[i].records * sources[j].records for i, j in couples) * len(projects)
     done = 0
     found = []
+    chance = 0.0
     for i, j in couples:
         for project in projects:
+            chance = max(chance, chance_of(sources[i].projects[project], sources[j].projects[project]))
             pairs = scan(sources[i].projects[project], sources[j].projects[project], threshold, threads)
             kept = pairs.a < pairs.b if i == j else np.ones(len(pairs.a), dtype=bool)
             found.append(
@@ -72,7 +76,7 @@ def match_clks(
                 )
             )
             done += sources[i].records * sources[j].records
-            report(f"{sources[i].name} with {sources[j].name}", done, total)
+            report("compare CLKs", done / total)
     links = (
         pd.concat(found, ignore_index=True)
         .groupby(["a", "b"], as_index=False, sort=True)
@@ -97,7 +101,7 @@ def match_clks(
         }
     )
     grouped = pd.DataFrame({"source": names[source], "row": row, "cluster_id": clusters.labels})
-    return ClkLinks(grouped, pairs_found, done)
+    return ClkLinks(grouped, pairs_found, done, chance)
 
 
 def _check(sources: Sequence[ClkSource], may_have_duplicates: frozenset[str]) -> None:

@@ -44,6 +44,13 @@ def _aligned(shape: tuple[int, int, int]) -> NDArray[np.uint64]:
     return loose[ahead : ahead + int(np.prod(shape))].reshape(shape)
 
 
+def chance_of(a: Clks, b: Clks) -> float:
+    """Return the Dice similarity of two average CLKs, taken at random: common positions expected, over their weights."""
+    counts_a, counts_b = kernels.count_positions(a).astype(float), kernels.count_positions(b).astype(float)
+    weights = counts_a.sum() / len(a) + counts_b.sum() / len(b)
+    return float(2.0 * (counts_a / len(a) * counts_b / len(b)).sum() / weights) if weights else 0.0
+
+
 def scan(a: Clks, b: Clks, threshold: float, threads: int = 1) -> Pairs:
     """Return the pairs of rows of ``a`` and ``b``, both (records, words), that reach ``threshold`` in (0, 1]."""
     if not 0.0 < threshold <= 1.0:
