@@ -42,9 +42,11 @@ def _last_first(text: str) -> tuple[str, str, str] | None:
     """Return two components and the year of a date that ends in its year."""
     if match := _YEAR_LAST.match(text):
         return match[1], match[2], match[3]
-    # 02292008: eight digits that cannot begin with a year.
-    if (match := _COMPACT.match(text)) and not "1600" <= match[1] <= "2999" and len(text) == 8:
-        return text[:2], text[2:4], text[4:]
+    # 02292008: eight digits that cannot begin with a year, or would name a thirteenth month.
+    if len(text) == 8 and (match := _COMPACT.match(text)):
+        as_year = "1600" <= match[1] <= "2999" and match[2] <= "12"
+        if not as_year and "1600" <= text[4:] <= "2999":
+            return text[:2], text[2:4], text[4:]
     return None
 
 
@@ -111,4 +113,6 @@ def as_written(value: str, order: DateOrder) -> str:
     if len(year) == 2:
         # A two-digit year belongs to the century that makes the person younger than a hundred.
         year = ("19" if int(year) > 30 else "20") + year
+    if int(month) == int(day) == 0 and int(year):
+        return year
     return f"{year}-{int(month):02}-{int(day):02}"

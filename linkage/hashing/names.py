@@ -21,7 +21,8 @@ SUFFIXES = {
 _SURE_SUFFIXES = frozenset({"JR", "JNR", "SR", "SNR", "II", "III", "IV", "2ND", "3RD", "4TH"})
 #: Particles that are written now apart from the name that follows, now together with it.
 PARTICLES = frozenset(
-    "DE LA DEL LAS LOS DI DA DAS DOS DU LE VAN VON DER DEN TER TEN MAC MC O ST SAN SANTA EL AL BIN BEN ABU".split()
+    """DE LA DEL DELA DELAS DELOS DELLA LAS LOS DI DA DAS DOS DU LE VAN VANDER VANDEN VON DER DEN TER TEN MAC MC O ST
+    SAN SANTA EL AL BIN BEN ABU""".split()
 )
 #: What people write for someone whose name they do not give: never part of a real given name standing alone.
 _RELATION_WORDS = frozenset(
@@ -34,7 +35,11 @@ _RELATION_WORDS = frozenset(
 
 def is_no_name(parts: list[str]) -> bool:
     """Whether words stand for a given name that is not known."""
-    return is_placeholder(parts) or all(part in _RELATION_WORDS or part == "BABY" for part in parts)
+    if is_placeholder(parts):
+        return True
+    # TWIN B, BABY GIRL 2: what tells them apart is no name either.
+    telling = [part for part in parts if len(part) > 1 and not part.isdigit()]
+    return bool(telling) and all(part in _RELATION_WORDS or part == "BABY" for part in telling)
 
 
 def given_name(value: str) -> str:
@@ -47,7 +52,7 @@ def given_name(value: str) -> str:
 
 def surname(value: str) -> str:
     """Drop generation suffixes and join particles to the name that follows (DE LA CRUZ: DELACRUZ)."""
-    parts = words(value)
+    parts = ["ST" if part == "SAINT" else part for part in words(value)]
     kept = [part for i, part in enumerate(parts) if i == 0 or part not in SUFFIXES]
     if is_placeholder(kept):
         return ""

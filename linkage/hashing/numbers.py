@@ -10,7 +10,7 @@ Rules:
 
 from __future__ import annotations
 
-from linkage.hashing.text import NOT_DIGIT, words
+from linkage.hashing.text import NOT_DIGIT, is_placeholder, words
 
 #: Printed in wallets and pamphlets, or typed by the bored.
 _KNOWN_FALSE = frozenset({"078051120", "219099999", "123456789", "987654321", "012345678", "111223333", "123121234"})
@@ -50,7 +50,10 @@ def ssn(value: str) -> str:
 
 def postal_code(value: str) -> str:
     """Return five digits of a US ZIP code; other countries' codes without blanks."""
-    text = "".join(words(value.removesuffix(".0")))
+    parts = words(value.removesuffix(".0"))
+    if is_placeholder(parts):
+        return ""
+    text = "".join(parts)
     if text.isdigit():
         text = text.zfill(9)[:5] if len(text) in {8, 9} else text.zfill(5) if len(text) > 2 else ""
     return "" if not text or (len(set(text)) == 1 and text[0] in "09") else text

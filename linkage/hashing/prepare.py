@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from linkage.hashing.columns import NAME_KINDS, ColumnMap
 from linkage.hashing.features import key_parts
+from linkage.hashing.nicknames import full_given_names
 from linkage.hashing.normalise import normalise
 from linkage.hashing.person_name import split_name, surname_suffix
 from linkage.spec.model import Identifier, KeyPart, Kind, LinkageSpec
@@ -37,7 +38,9 @@ class Values:
 
     def key_parts(self, transform: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
         """Return codes and distinct texts of this identifier under a pass key's transform; -1 is none."""
-        parts = key_parts(self.identifier.kind, transform, self.distinct)
+        by_sound = self.identifier.kind is Kind.GIVEN_NAME and transform == "phonetic"
+        values = full_given_names(self.distinct) if by_sound else self.distinct
+        parts = key_parts(self.identifier.kind, transform, values)
         return (self.codes, self.distinct) if parts is self.distinct else _recode(self.codes, parts)
 
 
