@@ -1,6 +1,7 @@
 """Hand-computed answers: small cohorts of which every student's fate is written out."""
 
 from datetime import date
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -366,3 +367,10 @@ def test_a_definition_with_an_unknown_field_is_refused_with_its_line():
 def test_a_missing_table_is_named(measure):
     with pytest.raises(InputError, match="role of wages"):
         measure("employment-q2", {"enrollment": Students().attend("a", start=2020, grades=["09"]).table()})
+
+
+def test_every_ready_definition_is_in_the_documentation_as_it_is():
+    page = (Path(__file__).parents[2] / "docs" / "measures.md").read_text("utf-8")
+    for definition in map(load_measure, known_measures()):
+        assert f"| `{definition.id}` | {definition.title} | {definition.authority} |" in page
+        assert definition.counted.strip() in page
