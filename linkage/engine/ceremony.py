@@ -110,6 +110,7 @@ def begin(
 ) -> Step:
     """Draw our contribution and write our commitment to it."""
     ceremony = ceremony_of(agreement, agreement.terms.linkage.epoch + next_epoch)
+    ceremony.roster.require_own(keys)
     _refuse_if_over(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     own, path = _place(folder, keys.name, Contribution), _place(folder, keys.name, Commitment)

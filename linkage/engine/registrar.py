@@ -88,7 +88,10 @@ def resolve(
     run = run_name(packages, spec.sha256)
     links = hub.room("registrar", "links") / f"{run}{LINKS_SUFFIX}"
     if not packages or not links.exists():
-        raise StoreError("the packages received last have not been matched", advice="run `linkage hub match` first")
+        raise StoreError(
+            "the packages received last have not been matched",
+            advice="run `linkage hub match` first; if nothing changes, a receive was cut short: receive them again",
+        )
     matcher = agreement.terms.hub.public_keys("matcher")
     with open_package(links, keys, {matcher.name: matcher}, "links") as package:
         scored = read_scored(package.member("links.parquet"), package.member("model.json"), spec)

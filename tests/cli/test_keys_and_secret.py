@@ -319,6 +319,15 @@ def test_keys_of_an_agreement_that_not_all_have_signed_are_not_relied_on(offices
     assert not first.ceremony.exists()
 
 
+def test_another_key_file_of_ones_own_name_is_refused_and_nothing_is_written(offices):
+    first = offices[0]
+    shutil.move(first.key, first.folder / "old.key")
+    first.key.with_suffix(".pub").unlink()
+    linkage("keys", "new", first.name, "--out", first.folder)
+    assert "is not the one that the agreement pins" in first.does("new", fails=True)
+    assert not first.ceremony.exists()
+
+
 def test_an_altered_agreement_is_another_roster_and_is_refused(offices):
     """Whoever carries the agreement puts its own key in the place of an agency's."""
     first = offices[0]
