@@ -213,12 +213,17 @@ class Kdf(_Part):
 
 
 class ClkConfig(_Part):
-    """Length, folding and keys."""
+    """Length, folding and keys.
+
+    ``k`` and ``hash`` are version 1's. CODI's version 3 schemas still carry them; clkhash does not read them there.
+    """
 
     l: int = Field(ge=1)  # noqa: E741 - clkhash's name of the length
     kdf: Kdf
     xor_folds: int = Field(default=0, ge=0, le=16)
     xorFolds: int = 0  # noqa: N815
+    k: int | None = None
+    hash: Hash | None = None
 
     @field_validator("xorFolds")
     @classmethod

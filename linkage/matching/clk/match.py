@@ -21,7 +21,7 @@ import pandas as pd
 from linkage.errors import MatchingError, MismatchError
 from linkage.matching.clk.read import ClkSource
 from linkage.matching.clk.scan import chance_of, scan
-from linkage.matching.clusters import cluster
+from linkage.matching.clusters import UNSCORED, Scores, cluster
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ def match_clks(
     exclusive = np.array([one.name not in may_have_duplicates for one in sources])
     a, b = links["a"].to_numpy(np.int64), links["b"].to_numpy(np.int64)
     votes = links["projects"].to_numpy(np.int64)
-    clusters = cluster(a, b, links["similarity"].to_numpy(np.float64), source, exclusive, rank=-votes)
+    # In a source that may hold duplicates, a pair that was found speaks for as much as one that was not speaks against.
+    found_odds = Scores(a, b, np.full(len(a), -UNSCORED))
+    clusters = cluster(a, b, links["similarity"].to_numpy(np.float64), source, exclusive, -votes, found_odds)
     pairs_found = pd.DataFrame(
         {
             "source_a": names[source[a]],

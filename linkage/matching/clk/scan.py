@@ -45,7 +45,7 @@ def _aligned(shape: tuple[int, int, int]) -> NDArray[np.uint64]:
 
 
 def chance_of(a: Clks, b: Clks) -> float:
-    """Return the Dice similarity of two average CLKs, taken at random: common positions expected, over their weights."""
+    """Return the Dice similarity of two average CLKs: the common positions to expect, over their weights."""
     counts_a, counts_b = kernels.count_positions(a).astype(float), kernels.count_positions(b).astype(float)
     weights = counts_a.sum() / len(a) + counts_b.sum() / len(b)
     return float(2.0 * (counts_a / len(a) * counts_b / len(b)).sum() / weights) if weights else 0.0
