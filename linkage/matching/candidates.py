@@ -12,42 +12,33 @@ Rules:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.matching.kernels import compare_rows, weigh
+from linkage.matching.kernels import Rows, count_rows, fill_table, keep_rows, merge_tables, weigh
+from linkage.matching.patterns import pair_table
 from linkage.spec.encodings import Encodings
 from linkage.spec.levels import cut_table
 from linkage.spec.model import Filter, Identifier, Kind, LinkageSpec
 
 Progress = Callable[[float], None]
 
-#: A batch holds at most about this many pairs, which bounds memory at 64 MB of output.
-_BATCH_PAIRS = 4_000_000
+#: Kernels release the interpreter, so threads are processors.
+THREADS = os.cpu_count() or 1
+#: A thread takes about so many pairs at a time; a hash table begins with so many slots; pairs are kept by so many.
+_STRETCH_PAIRS, _FIRST_SLOTS, _KEPT_AT_ONCE = 500_000, 1 << 14, 1 << 16
 
 
 #: What the last place of a pattern code says where two identifiers may be swapped. It has no filter of its own.
 NAME_ORDER = Identifier(
     name="name_order", kind=Kind.CODE, about="person", filter=Filter(bits=64, set_bits=8), cuts=(0.999,)
 )
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Compared pairs of one pass; all arrays have shape (pairs,).
-
-    ``source_*`` index the list of sources, ``token_*`` are the rows' pass tokens, ``code`` the agreement pattern.
-    """
-
-    name: str
-    source_a: NDArray[np.uint16]
-    token_a: NDArray[np.uint64]
-    source_b: NDArray[np.uint16]
-    token_b: NDArray[np.uint64]
-    code: NDArray[np.uint64]
 
 
 def compared_identifiers(sources: Sequence[Encodings], spec: LinkageSpec) -> tuple[Identifier, ...]:
@@ -71,23 +62,61 @@ def _crossed(identifiers: tuple[Identifier, ...]) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """One pass of all sources in block order."""
+class PassRows:
+    """One pass of all sources: what the kernels compare, and the pass token of each row."""
 
-    block_end: NDArray[np.int64]
-    sources: NDArray[np.uint16]
+    name: str
+    rows: Rows
     tokens: NDArray[np.uint64]
-    checks: NDArray[np.uint32]
-    filters: NDArray[np.uint64]
+    pairs: int
 
 
-def _gather(name: str, sources: Sequence[Encodings], identifiers: tuple[Identifier, ...]) -> _Rows | None:
+@dataclass(frozen=True)
+class Patterns:
+    """Agreement patterns and how often each occurs: ``codes`` (patterns,), ``counts`` (patterns, source pairs)."""
+
+    codes: NDArray[np.uint64]
+    counts: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class KeptPairs:
+    """Pairs of one pass that are kept; all arrays have shape (pairs,).
+
+    ``source_*`` index the list of sources, ``token_*`` are the rows' pass tokens, ``pattern`` the place of the pair's
+    pattern in :class:`Patterns`.
+    """
+
+    name: str
+    source_a: NDArray[np.uint16]
+    token_a: NDArray[np.uint64]
+    source_b: NDArray[np.uint16]
+    token_b: NDArray[np.uint64]
+    pattern: NDArray[np.int64]
+
+
+def least_common(identifiers: Sequence[Identifier]) -> NDArray[np.int16]:
+    """Return the common bits that reach each cut, by the sum of two weights: shape (identifiers, sums, cuts)."""
+    cuts = cut_table(tuple(identifiers))
+    most = 2 * max(identifier.filter.bits for identifier in identifiers)
+    common = np.arange(most + 1)
+    least = np.full((len(identifiers), most + 1, cuts.shape[1]), np.iinfo(np.int16).max, dtype=np.int16)
+    for f, row in enumerate(cuts):
+        for c, cut in enumerate(row):
+            if cut > 0:
+                # As level_of decides: 2 c >= cut * (a + b).
+                least[f, :, c] = np.searchsorted(2.0 * common, cut * common.astype(np.float64))
+    return least
+
+
+def gather(name: str, sources: Sequence[Encodings], identifiers: tuple[Identifier, ...]) -> PassRows | None:
+    """Bring the rows of one pass that share a block with another row into block order; None if there are none."""
+    identifiers = tuple(identifier for identifier in identifiers if identifier is not NAME_ORDER)
     holding = [(index, source.passes[name]) for index, source in enumerate(sources) if name in source.passes]
     if not holding:
         return None
     blocks = np.concatenate([found.blocks for _, found in holding])
     order = np.argsort(blocks, kind="stable")
-    # Only rows that share a block with another row can make a pair.
     ordered = blocks[order]
     same = ordered[1:] == ordered[:-1]
     paired = np.zeros(len(order), dtype=bool)
@@ -100,66 +129,152 @@ def _gather(name: str, sources: Sequence[Encodings], identifiers: tuple[Identifi
     block_end = np.repeat(last_of_block + 1, np.diff(np.append(-1, last_of_block)))
 
     starts = np.cumsum([0, *(found.rows for _, found in holding)])
-    words = np.cumsum([0, *(identifier.filter.words for identifier in identifiers)])
+    words = np.cumsum([0, *(identifier.filter.words for identifier in identifiers)]).astype(np.int64)
     filters = np.zeros((len(order), int(words[-1])), dtype=np.uint64)
     for (_, found), start in zip(holding, starts[:-1], strict=True):
-        mine = (order >= start) & (order < start + found.rows)
+        mine = np.flatnonzero((order >= start) & (order < start + found.rows))
         local = order[mine] - start
         for f, identifier in enumerate(identifiers):
             if identifier.name in found.filters:
                 filters[mine, words[f] : words[f + 1]] = found.filters[identifier.name][local]
-    return _Rows(
+    weights = np.zeros((len(order), len(identifiers)), dtype=np.uint16)
+    weigh(filters, words, weights)
+    crossed = _crossed(identifiers)
+    rows = Rows(
         block_end=block_end,
         sources=np.concatenate([np.full(f.rows, i, dtype=np.uint16) for i, f in holding])[order],
-        tokens=np.concatenate([found.tokens for _, found in holding])[order],
         checks=np.concatenate([found.checks for _, found in holding])[order],
         filters=filters,
+        words=words,
+        weights=weights,
+        least=least_common(identifiers),
+        cuts=np.array([len(identifier.cuts) for identifier in identifiers], dtype=np.int64),
+        first=crossed[0],
+        second=crossed[1],
+        pair_of=pair_table(len(sources)),
     )
+    tokens = np.concatenate([found.tokens for _, found in holding])[order]
+    return PassRows(name, rows, tokens, int((block_end - np.arange(len(block_end)) - 1).sum()))
 
 
-def _batches(block_end: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
-    """Yield (first row, last row, room for pairs) so that no batch is larger than needed."""
-    followers = np.cumsum(block_end - np.arange(len(block_end)) - 1)
-    first = 0
-    while first < len(followers):
-        before = followers[first - 1] if first else 0
-        last = int(np.searchsorted(followers, before + _BATCH_PAIRS, side="right"))
-        last = max(last, first + 1)
-        yield first, last, int(followers[last - 1] - before)
-        first = last
+def _stretches(rows: Rows) -> list[tuple[int, int]]:
+    """Divide the rows into stretches of about equally many pairs, for the threads."""
+    followers = np.cumsum(rows.block_end - np.arange(len(rows.block_end)) - 1)
+    total = int(followers[-1])
+    parts = max(1, min(64, total // _STRETCH_PAIRS))
+    bounds = np.searchsorted(followers, np.linspace(0, total, parts + 1)[1:-1])
+    edges = [0, *(int(bound) for bound in bounds), len(followers)]
+    return [(a, b) for a, b in pairwise(edges) if a < b]
 
 
-def compare_pass(name: str, sources: Sequence[Encodings], identifiers: tuple[Identifier, ...]) -> Iterator[Candidates]:
-    """Compare the pairs of one pass, in batches."""
-    identifiers = tuple(identifier for identifier in identifiers if identifier is not NAME_ORDER)
-    rows = _gather(name, sources, identifiers)
-    if rows is None:
-        return
-    crossed = _crossed(identifiers)
-    words = np.cumsum([0, *(identifier.filter.words for identifier in identifiers)]).astype(np.int64)
-    weights = np.zeros((len(rows.tokens), len(identifiers)), dtype=np.uint16)
-    weigh(rows.filters, words, weights)
-    compared = np.ones((len(sources), len(sources)), dtype=bool)
-    cuts = cut_table(identifiers)
-    for first, last, room in _batches(rows.block_end):
-        a, b = np.empty(room, dtype=np.uint32), np.empty(room, dtype=np.uint32)
-        code = np.empty(room, dtype=np.uint64)
-        written = compare_rows(
-            first, last, rows.block_end, rows.sources, compared, rows.checks,
-            rows.filters, weights, words, cuts, crossed, a, b, code,
-        )  # fmt: skip
-        if written:
-            a, b = a[:written], b[:written]
-            yield Candidates(
-                name, rows.sources[a], rows.tokens[a], rows.sources[b], rows.tokens[b], code[:written].copy()
-            )
+class PatternTable:
+    """A hash table of pattern counts that grows as patterns are found."""
+
+    def __init__(self, source_pairs: int, slots: int = _FIRST_SLOTS) -> None:
+        self.codes = np.zeros(slots, dtype=np.uint64)
+        self.taken = np.zeros(slots, dtype=bool)
+        self.counts = np.zeros((slots, source_pairs), dtype=np.int64)
+
+    def count(self, rows: Rows, first: int, last: int) -> None:
+        """Count the pairs of rows ``first:last`` with the later rows of their blocks."""
+        longest = int((rows.block_end[first:last] - np.arange(first, last)).max())
+        while first < last:
+            room = len(self.codes) // 2 - int(self.taken.sum())
+            if room < longest:
+                self._grow(2 * len(self.codes))
+                continue
+            first, _ = count_rows(rows, first, last, self.codes, self.taken, self.counts, room)
+
+    def _grow(self, slots: int) -> None:
+        larger = PatternTable(self.counts.shape[1], slots)
+        larger.add(self)
+        self.codes, self.taken, self.counts = larger.codes, larger.taken, larger.counts
+
+    def add(self, other: PatternTable) -> None:
+        """Add another table's counts to this one."""
+        while int(self.taken.sum()) + int(other.taken.sum()) > len(self.codes) // 2:
+            self._grow(2 * len(self.codes))
+        merge_tables(self.codes, self.taken, self.counts, other.codes, other.taken, other.counts)
+
+    def patterns(self) -> Patterns:
+        """Return the patterns in ascending order of their codes."""
+        found = np.flatnonzero(self.taken)
+        order = found[np.argsort(self.codes[found])]
+        return Patterns(self.codes[order], self.counts[order].astype(np.float64))
 
 
-def compare(sources: Sequence[Encodings], spec: LinkageSpec, progress: Progress = lambda _: None) -> list[Candidates]:
-    """Compare all candidate pairs of all passes."""
+def count(
+    sources: Sequence[Encodings], spec: LinkageSpec, progress: Progress = lambda _: None, threads: int = THREADS
+) -> Patterns:
+    """Count the agreement patterns of all candidate pairs."""
     identifiers = compared_identifiers(sources, spec)
-    found: list[Candidates] = []
-    for done, blocking in enumerate(spec.passes):
-        found.extend(compare_pass(blocking.name, sources, identifiers))
-        progress((done + 1) / len(spec.passes))
-    return found
+    total = PatternTable(len(sources) * (len(sources) + 1) // 2)
+    with ThreadPoolExecutor(threads) as pool:
+        for done, blocking in enumerate(spec.passes):
+            found = gather(blocking.name, sources, identifiers)
+            if found is not None:
+                for table in pool.map(lambda part, rows=found.rows: _counted(rows, part), _stretches(found.rows)):
+                    total.add(table)
+            progress((done + 1) / len(spec.passes))
+    return total.patterns()
+
+
+def _counted(rows: Rows, stretch: tuple[int, int]) -> PatternTable:
+    table = PatternTable(int(rows.pair_of.max()) + 1)
+    table.count(rows, *stretch)
+    return table
+
+
+def keep(
+    sources: Sequence[Encodings],
+    spec: LinkageSpec,
+    patterns: Patterns,
+    wanted: NDArray[np.bool_],
+    progress: Progress = lambda _: None,
+    threads: int = THREADS,
+) -> Iterator[KeptPairs]:
+    """Yield the candidate pairs whose pattern is ``wanted`` (patterns, source pairs), pass by pass."""
+    identifiers = compared_identifiers(sources, spec)
+    slots = _FIRST_SLOTS
+    while slots < 4 * len(patterns.codes):
+        slots *= 2
+    codes, taken = np.zeros(slots, dtype=np.uint64), np.zeros(slots, dtype=bool)
+    place = fill_table(codes, taken, patterns.codes)
+    by_slot = np.zeros((slots, wanted.shape[1]), dtype=bool)
+    by_slot[place] = wanted
+    pattern_of = np.zeros(slots, dtype=np.int64)
+    pattern_of[place] = np.arange(len(place))
+    with ThreadPoolExecutor(threads) as pool:
+        for done, blocking in enumerate(spec.passes):
+            found = gather(blocking.name, sources, identifiers)
+            if found is not None:
+                kept = pool.map(
+                    lambda part, rows=found.rows: _kept(rows, part, codes, taken, by_slot), _stretches(found.rows)
+                )
+                for a, b, slot in kept:
+                    rows = found.rows
+                    yield KeptPairs(
+                        blocking.name, rows.sources[a], found.tokens[a], rows.sources[b], found.tokens[b],
+                        pattern_of[slot],
+                    )  # fmt: skip
+            progress((done + 1) / len(spec.passes))
+
+
+def _kept(
+    rows: Rows,
+    stretch: tuple[int, int],
+    codes: NDArray[np.uint64],
+    taken: NDArray[np.bool_],
+    wanted: NDArray[np.bool_],
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:
+    first, last = stretch
+    longest = int((rows.block_end[first:last] - np.arange(first, last)).max())
+    size = max(_KEPT_AT_ONCE, longest)
+    out = [np.empty(size, dtype=np.uint32) for _ in range(3)]
+    parts: list[list[NDArray[np.uint32]]] = [[], [], []]
+    while first < last:
+        first, written = keep_rows(rows, first, last, codes, taken, wanted, *out)
+        for part, column in zip(parts, out, strict=True):
+            part.append(column[:written].copy())
+    a, b, slot = (np.concatenate(part) for part in parts)
+    return a, b, slot

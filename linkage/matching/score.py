@@ -17,9 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from linkage.errors import MatchingError
-from linkage.matching.candidates import Candidates, compare, compared_identifiers
+from linkage.matching.candidates import KeptPairs, Patterns, compared_identifiers, count, keep
 from linkage.matching.model import Model, PatternCounts, fit, pooled_u
-from linkage.matching.patterns import count_patterns, decode, pair_numbers, source_pairs
+from linkage.matching.patterns import decode, pair_table, source_pairs
 from linkage.spec.encodings import Encodings
 from linkage.spec.model import LinkageSpec
 
@@ -75,22 +75,20 @@ def _spread(shares: NDArray[np.float64], fitted: NDArray[np.bool_]) -> NDArray[n
 
 
 def _links(
-    batch: Candidates, names: NDArray[np.object_], codes: NDArray[np.uint64], weight: NDArray[np.float64],
+    kept: KeptPairs, names: NDArray[np.object_], patterns: Patterns, weight: NDArray[np.float64],
     probability: NDArray[np.float64],
 ) -> pd.DataFrame:  # fmt: skip
-    pattern = np.searchsorted(codes, batch.code)
-    chance = probability[pattern, pair_numbers(batch.source_a, batch.source_b, len(names))]
-    kept = chance >= REVIEW_FLOOR
+    pair = pair_table(len(names))[kept.source_a, kept.source_b]
     return pd.DataFrame(
         {
-            "source_a": names[batch.source_a[kept]],
-            "source_b": names[batch.source_b[kept]],
-            "pass": batch.name,
-            "token_a": batch.token_a[kept],
-            "token_b": batch.token_b[kept],
-            "match_weight": weight[pattern[kept]],
-            "match_probability": chance[kept],
-            "pattern": batch.code[kept],
+            "source_a": names[kept.source_a],
+            "source_b": names[kept.source_b],
+            "pass": kept.name,
+            "token_a": kept.token_a,
+            "token_b": kept.token_b,
+            "match_weight": weight[kept.pattern],
+            "match_probability": probability[kept.pattern, pair],
+            "pattern": patterns.codes[kept.pattern],
         }
     )
 
@@ -112,14 +110,14 @@ def score(
             [f"{s.source}: {', '.join(s.statistics.rates) or 'none'}" for s in sources],
             "check how the columns were recognised; name them with --column IDENTIFIER=HEADER",
         )
-    batches = compare(sources, spec, lambda done: report("comparing within blocks", done))
-    codes, counted = count_patterns(batches, len(sources))
+    patterns = count(sources, spec, lambda done: report("comparing within blocks", done))
+    counted = patterns.counts
     records = [source.records for source in sources]
     totals = np.maximum(_totals(records), 1.0)
     fitted = np.array(
         [a != b or len(sources) == 1 or sources[a].source in may_have_duplicates for a, b in source_pairs(len(sources))]
     )
-    levels = decode(codes, len(identifiers))
+    levels = decode(patterns.codes, len(identifiers))
     u = pooled_u([source.statistics for source in sources], records, identifiers)
     report("estimating weights without labels", 0.0)
     model = fit(PatternCounts(levels, counted[:, fitted], totals[fitted]), u, identifiers)
@@ -128,7 +126,8 @@ def score(
     everywhere = model.spread(_spread(model.match_share, fitted), _spread(model.relative_share, fitted))
     weight, probability = everywhere.weights(levels), everywhere.probabilities(levels)
     names = np.array([source.source for source in sources], dtype=object)
-    parts = [_links(batch, names, codes, weight, probability) for batch in batches]
+    kept = keep(sources, spec, patterns, probability >= REVIEW_FLOOR, lambda done: report("keeping likely pairs", done))
+    parts = [_links(batch, names, patterns, weight, probability) for batch in kept]
     links = pd.concat(parts, ignore_index=True) if parts else _no_links()
     pairs = tuple(
         SourcePair(
