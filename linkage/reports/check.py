@@ -28,7 +28,7 @@ def summary(profile: Profile) -> Iterator[tuple[str, str]]:
     yield "rows", count(profile.rows)
     yield "your own ID", profile.local_id or "no column recognised: name it with --local-id HEADER"
     for reason, rows in profile.quarantine.counts().items():
-        yield "would be set aside", f"{count(rows)}: {reason.value}"
+        yield "would be set aside", f"{count(rows, profile.rows)}: {reason.value}"
     usable = profile.rows - len(profile.quarantine.rows)
     for least, rows in zip(("one pass", "two passes", "three passes"), profile.rows_by_passes, strict=True):
         yield f"rows in at least {least}", share(rows, usable)
@@ -38,8 +38,8 @@ def summary(profile: Profile) -> Iterator[tuple[str, str]]:
         f"or changed in {ERROR:.0%} of records",
     )
     if profile.likely_duplicates is not None:
-        yield "likely duplicate persons", f"{count(profile.likely_duplicates)} rows agree with an earlier one on names "
-        "and birth date"
+        agreeing = count(profile.likely_duplicates)
+        yield "likely duplicate persons", f"{agreeing} rows agree with an earlier one on names and birth date"
 
 
 def remarks(profile: Profile) -> Iterator[str]:
@@ -98,9 +98,9 @@ def identifier_table(profile: Profile) -> Table:
             found.name,
             " + ".join(found.headers),
             share(found.usable, profile.rows),
-            count(found.missing),
-            count(found.placeholder),
-            count(found.invalid),
+            count(found.missing, profile.rows),
+            count(found.placeholder, profile.rows),
+            count(found.invalid, profile.rows),
         )
     return table
 
@@ -114,5 +114,5 @@ def pass_table(profile: Profile) -> Table:
     usable = profile.rows - len(profile.quarantine.rows)
     for found in profile.passes:
         sizes = [share(rows, usable) if rows else "" for rows in found.rows_by_size]
-        table.add_row(found.name, share(found.rows, usable), count(found.over_cap), *sizes)
+        table.add_row(found.name, share(found.rows, usable), count(found.over_cap, usable), *sizes)
     return table

@@ -58,9 +58,9 @@ def _page(profile: Profile, title: str) -> Iterator[str]:
                 escape(" + ".join(each.headers)),
                 escape(share(each.usable, profile.rows)),
                 _meter(each.usable, profile.rows),
-                escape(count(each.missing)),
-                escape(count(each.placeholder)),
-                escape(count(each.invalid)),
+                escape(count(each.missing, profile.rows)),
+                escape(count(each.placeholder, profile.rows)),
+                escape(count(each.invalid, profile.rows)),
             )
             for each in profile.identifiers
         ),
@@ -75,7 +75,7 @@ def _page(profile: Profile, title: str) -> Iterator[str]:
                 escape(each.name),
                 escape(share(each.rows, usable)),
                 _meter(each.rows, usable),
-                escape(count(each.over_cap)),
+                escape(count(each.over_cap, usable)),
                 *(escape(share(rows, usable)) if rows else "" for rows in each.rows_by_size),
             )
             for each in profile.passes

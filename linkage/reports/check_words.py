@@ -12,8 +12,10 @@ from __future__ import annotations
 SMALL = 10
 
 
-def count(number: int) -> str:
-    """Return a count, small ones suppressed."""
+def count(number: int, of: int | None = None) -> str:
+    """Return a count, small ones suppressed, and so is one that leaves a small rest ``of`` all."""
+    if of is not None and number >= SMALL and 0 < of - number < SMALL:
+        return f"all but <{SMALL}"
     return f"<{SMALL}" if 0 < number < SMALL else f"{number:,}"
 
 

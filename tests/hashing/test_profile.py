@@ -75,6 +75,11 @@ def test_small_counts_are_suppressed(number, shown):
     assert count(number) == shown
 
 
+def test_a_count_that_leaves_a_small_rest_is_suppressed():
+    assert [count(n, 960) for n in (957, 950, 960, 3)] == ["all but <10", "950", "960", "<10"]
+    assert count(0, 5) == "0"
+
+
 @pytest.mark.parametrize(
     ("number", "of", "shown"),
     [
