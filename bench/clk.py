@@ -215,7 +215,7 @@ def main() -> None:
     """Measure and show."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=100_000, help="records that linkage hashes")
-    parser.add_argument("--rows", type=int, default=25_000, help="records that clkhash hashes, and that are scanned")
+    parser.add_argument("--rows", type=int, default=40_000, help="records that clkhash hashes, and that are scanned")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has clkhash and anonlink")
     parser.add_argument("--json", action="store_true")

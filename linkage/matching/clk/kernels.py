@@ -26,7 +26,7 @@ from linkage.spec.levels import popcount
 LANES = 8
 TILE = 64 * LANES
 #: Rows added at once: four low bits of the counter take them, the high bits take their carry.
-STEP, LOW, HIGH = 16, 4, 6
+STEP, LOW, HIGH = 16, 4, 5
 #: The most missing bits that the counter can tell apart.
 MOST_MISSING = (1 << (LOW + HIGH)) - 1
 _STATE = LOW + HIGH + 1
