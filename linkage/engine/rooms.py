@@ -128,6 +128,8 @@ class Hub:
                 ) from None
             for part in self.folder.rglob(".*.part"):
                 part.unlink(missing_ok=True)
+            # Payload in plain text, if the kill came to a release; a re-run might be refused and never come here.
+            shutil.rmtree(self.folder / "release" / "scratch", ignore_errors=True)
             yield
 
 
