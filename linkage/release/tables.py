@@ -35,8 +35,8 @@ _MEANINGS = {
     "count": "Number of persons.",
     "rate": "Share of the persons in the cell of whom it is on record; not linked counts as not on record.",
     "sum": "Sum over persons.",
-    "mean": "Mean over the persons who have it, each person's amounts added up.",
-    "median": "Median over the persons who have it, each person's amounts added up.",
+    "mean": "Mean over the persons who have it, each person's amounts of a period added up.",
+    "median": "Median over the persons who have it, each person's amounts of a period added up.",
 }
 
 
@@ -70,7 +70,7 @@ def make_table(
     """Make one table output and protect it, together with ``history``; raises DisclosureError if that cannot be.
 
     ``release`` names it in certificates and in later refusals. ``cohort`` are the datasets whose persons are
-    counted; without one, those of the dimensions.
+    counted; without one, that of the first dimension.
     """
     with workspace.connect() as connection:
         units = gather_units(connection, permitted, payloads, crosswalk, cohort)

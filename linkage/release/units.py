@@ -9,7 +9,9 @@ Rules:
   the other dimensions of that dataset are those of the period, and nothing is added up across periods: the same
   persons are in several.
 - A measure's element is counted for a person when a record of its dataset has it (for a boolean: has it true).
-- Amounts of one person are added up: two jobs in a quarter are one income, and without a period all quarters are.
+- The persons of a table are those of its first dimension's dataset, unless a cohort says otherwise.
+- Amounts of one person are added up: two jobs in a quarter are one income. In a table that is not cut into the
+  amount's periods, a sum is over all of them, and a mean or median is of each person's average period.
 - A measure whose ``definition`` names one of :mod:`linkage.release.measures` is computed as that says; whoever it does
   not count is in no cell of it.
 - Employers contribute to wage cells too (20 CFR 603.4). Counting persons, each has one employer, so that a cell never
@@ -127,7 +129,7 @@ def gather_units(
         raise InputError(f"{output.id} is a {output.kind}, not a table.")
     dimensions = _dimensions(permitted, output)
     measures = _measures(permitted, output, dimensions)
-    base = cohort or tuple(dict.fromkeys(dimension.dataset.key for dimension in dimensions))
+    base = cohort or (dimensions[0].dataset.key,)
     open_sources(connection, permitted.datasets, payloads, crosswalk, base)
     find_members(connection, permitted.datasets, base)
     for dataset in permitted.datasets:
@@ -382,13 +384,25 @@ def _amounts_sql(plan: MeasurePlan, number: int, dimensions: Sequence[Dimension]
     if plan.employer is not None and plan.employer[0].key == dataset.key:
         employer = f"coalesce(CAST({name(plan.employer[1].name)} AS VARCHAR), {literal(MISSING)})"
     where = " AND ".join(_by_dataset(plan)[dataset.key])
+    share = "1"
+    if plan.measure.statistic != "sum" and _averages_periods(dataset, dimensions):
+        assert dataset.years is not None, "a dataset without years has no periods to average"
+        share = f"count(DISTINCT {name(dataset.years.column)}) OVER (PARTITION BY release_id)"
     return (
-        f"SELECT {headers}, u.{UNIT}, u.release_id, a.employer, CAST(sum(a.amount) AS DOUBLE) AS amount"
-        f" FROM units u JOIN (SELECT release_id, _period, {employer} AS employer, {name(element.name)} AS amount"
-        f" FROM {name(dataset.key)} WHERE {where}) a"
+        f"SELECT {headers}, u.{UNIT}, u.release_id, a.employer, sum(CAST(a.amount AS DOUBLE) / a.share) AS amount"
+        f" FROM units u JOIN (SELECT release_id, _period, {employer} AS employer, {name(element.name)} AS amount,"
+        f" {share} AS share FROM {name(dataset.key)} WHERE {where}) a"
         f" ON a.release_id = u.release_id AND a._period IN (u._period, {literal(ALL_TIME)})"
         f" WHERE u.{name(plan.flag)} = '{YES}' GROUP BY ALL ORDER BY ALL"
     )
+
+
+def _averages_periods(dataset: Dataset, dimensions: Sequence[Dimension]) -> bool:
+    """Tell whether a person's amounts are of several periods that the table does not tell apart."""
+    if dataset.years is None or any(d.is_period and d.dataset.key == dataset.key for d in dimensions):
+        return False
+    element = dataset.element(dataset.years.column)
+    return element is not None and element.use != "link_only"
 
 
 def _frame(connection: duckdb.DuckDBPyConnection, query: str) -> pd.DataFrame:

@@ -130,6 +130,23 @@ def test_earnings_of_two_jobs_are_one_income_and_the_median_is_over_persons(make
     assert cell(table, "middle", School="A") == 2040  # 2 x 1,019.5 = 2,039, kept to three figures
 
 
+def test_without_its_periods_a_median_is_of_each_persons_average_period_and_a_sum_of_all(make):
+    world = schools(A=40)
+    for quarter, amount in (("2024Q1", 1000), ("2024Q2", 3000)):
+        for job in range(2):
+            employers = [f"E{person % 8 + job}" for person in range(40)]
+            world.add("workforce.wages", range(40), quarter=quarter, employer_id=employers, earnings=str(amount))
+    table = make(world, "earnings-by-school")
+    assert cell(table, "middle", School="A") == 4000
+    assert float(cell(table, "total", School="A")) == 40 * 2 * (1000 + 3000)
+
+
+def test_the_persons_of_a_table_are_those_of_its_first_dimensions_dataset(make):
+    world = schools(A=40)
+    world.add("college.terms", range(20, 80), term="2024FA")
+    assert cell(make(world, "college-by-school"), "students", School="Total", Race="Total") == 40
+
+
 def test_a_cell_of_few_employers_is_hidden_though_its_persons_are_many(make):
     world = schools(A=60, B=60, C=60)
     people = np.arange(180)
