@@ -24,6 +24,7 @@ from linkage.matching.clk import kernels
 #: Rows compared in one turn: their lists of positions fit the processor's second cache beside a tile.
 _BLOCK = 128
 _CACHE_LINE = 64
+_SAMPLE = 4096
 
 Clks = NDArray[np.uint64]
 
@@ -65,7 +66,9 @@ def scan(a: Clks, b: Clks, threshold: float, threads: int = 1) -> Pairs:
     rows_a = rows_a[np.argsort(weights_a[rows_a], kind="stable")]
     ours, our_weights = np.ascontiguousarray(a[rows_a]), weights_a[rows_a]
     others, other_weights = np.ascontiguousarray(b[rows_b]), weights_b[rows_b]
-    order = np.argsort(kernels.count_positions(others), kind="stable")
+    # Which positions are rare need not be known exactly: the order decides how soon a pair is out, not whether.
+    sample = np.ascontiguousarray(others[:: -(-len(others) // _SAMPLE)])
+    order = np.argsort(kernels.count_positions(sample), kind="stable")
     tiles = _aligned((-(-len(others) // kernels.TILE), 64 * others.shape[1] + 1, kernels.LANES))
     kernels.lay_tiles(others, np.argsort(order), tiles)
     fewest = kernels.fewest_common(int(our_weights.max() + other_weights.max()), threshold)
