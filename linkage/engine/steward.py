@@ -15,6 +15,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -36,7 +37,7 @@ from linkage.governance.requests import EncodeIdentifier
 from linkage.governance.standing import StandingAgreement
 from linkage.hashing.canary import canary_mac
 from linkage.hashing.columns import ColumnMap, recognise, shown_headers
-from linkage.hashing.encode import RandomBytes, encode
+from linkage.hashing.encode import RandomBytes, encode_pass, plan
 from linkage.hashing.mapping import SavedMapping
 from linkage.hashing.read import Extract
 from linkage.hashing.statistics import field_statistics
@@ -194,8 +195,9 @@ def hash_extract(
         return secret.derive(context, label)
 
     statistics = field_statistics(usable.prepared, random_bytes)
-    encoded = encode(usable.prepared, spec, derive, random_bytes, lambda done: report("encoding", done))
-    table = token_table(keys.name, encoded.tokens, person_tokens(keys, agreement.terms.id, usable.local_ids))
+    report("encoding", 0.0)
+    planned = plan(usable.prepared, spec, derive, random_bytes)
+    table = token_table(keys.name, planned.tokens_of(), person_tokens(keys, agreement.terms.id, usable.local_ids))
 
     hub = agreement.terms.hub
     matcher, registrar = hub.public_keys("matcher"), hub.public_keys("registrar")
@@ -203,8 +205,8 @@ def hash_extract(
         records=usable.prepared.records,
         may_have_duplicates=may_have_duplicates,
         statistics=statistics,
-        rows_by_pass={name: found.rows for name, found in encoded.passes.items()},
-        over_block_cap=dict(encoded.over_cap),
+        rows_by_pass={name: planned.rows(name) for name in planned.passes},
+        over_block_cap=dict(planned.over_cap),
         spec=spec.model_dump(mode="json"),
     )
     heading = Heading(
@@ -216,9 +218,19 @@ def hash_extract(
         canary_mac=canary_mac(spec, derive),
         facts=facts.model_dump(mode="json"),
     )
-    members = {pass_member(name): Member(_parquet(found), matcher) for name, found in encoded.passes.items()}
+
+    def member(done: int, name: str) -> bytes:
+        content = _parquet(encode_pass(planned, name, derive))
+        report("encoding", (done + 1) / len(planned.passes))
+        if done + 1 == len(planned.passes):
+            report("sealing", 0.0)
+        return content
+
+    # Each pass is encoded when its turn to be sealed comes: all of them would not fit in a laptop's memory.
+    members = {
+        pass_member(name): Member(partial(member, done, name), matcher) for done, name in enumerate(planned.passes)
+    }
     members[TOKENS_MEMBER] = Member(_frame_bytes(table.table.drop(columns="row")), registrar)
-    report("sealing", 0.0)
     write_package(out, heading, members, keys, [matcher, registrar])
     report("sealing", 1.0)
     return Receipt(
@@ -252,7 +264,14 @@ def token_table(source: str, tokens: Mapping[str, NDArray[np.uint64]], people: N
 def _parquet(found: EncodedPass) -> bytes:
     buffer = BytesIO()
     # Filters are random bits: compression would cost time and save little.
-    pq.write_table(found.to_arrow(), buffer, compression="none", use_dictionary=False)
+    pq.write_table(
+        found.to_arrow(),
+        buffer,
+        compression="none",
+        use_dictionary=False,
+        write_statistics=False,
+        row_group_size=1 << 17,
+    )
     return buffer.getvalue()
 
 

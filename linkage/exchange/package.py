@@ -56,9 +56,12 @@ MAX_PACKAGE_BYTES = 64 << 30
 
 @dataclass(frozen=True)
 class Member:
-    """A file to send: where it is or what it holds, and, if one room alone may read it, whose."""
+    """A file to send: where it is, what it holds or what makes it, and, if one room alone may read it, whose.
 
-    content: Path | bytes = field(repr=False)
+    What makes it is called once, when its turn comes, so that members that together exceed memory can be sent.
+    """
+
+    content: Path | bytes | Callable[[], bytes] = field(repr=False)
     sealed_for: PublicKeys | None = None
 
 
@@ -206,7 +209,11 @@ def package_sha256(path: Path) -> str:
 
 def _stored(member: Member, folder: Path) -> BinaryIO:
     """Open a member's bytes as they will be stored, sealed if one room alone may read it."""
-    content: BinaryIO = io.BytesIO(member.content) if isinstance(member.content, bytes) else member.content.open("rb")
+    content: BinaryIO
+    if isinstance(member.content, Path):
+        content = member.content.open("rb")
+    else:
+        content = io.BytesIO(member.content if isinstance(member.content, bytes) else member.content())
     if member.sealed_for is None:
         return content
     with content:
