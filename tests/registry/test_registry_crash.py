@@ -24,7 +24,7 @@ def killed(folder, kills, seed):
 
 
 def test_a_run_killed_at_any_instant_leaves_the_old_state_or_the_new_one(tmp_path):
-    killed(tmp_path, 20, 1)
+    killed(tmp_path, 10, 1)
 
 
 @pytest.mark.slow

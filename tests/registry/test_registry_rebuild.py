@@ -122,7 +122,7 @@ _WORLD = st.dictionaries(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(steps=st.lists(st.tuples(st.booleans(), _WORLD), min_size=2, max_size=4), choice=st.integers(0, 10**6))
 def test_any_mixture_of_runs_and_decisions_leaves_a_sound_registry(tmp_path_factory, steps, choice):
     with open_registry(tmp_path_factory.mktemp("mixture") / "r.sqlite") as registry:

@@ -149,7 +149,7 @@ _RUNS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(runs=_RUNS, order=st.randoms(use_true_random=False))
 def test_whatever_the_clusters_no_id_is_lost_doubled_or_split(tmp_path_factory, runs, order):
     folder = tmp_path_factory.mktemp("runs")
