@@ -28,7 +28,8 @@ from linkage.governance.datasets import ValueType
 from linkage.governance.thresholds import DisclosureControl
 from linkage.release.columns import Column
 from linkage.release.permission import PermittedRelease
-from linkage.release.units import NO, YES, MeasurePlan, Units, gather_units
+from linkage.release.table_plan import MeasurePlan
+from linkage.release.units import NO, YES, Units, gather_units
 from linkage.release.workspace import Source, Workspace
 
 _MEANINGS = {
