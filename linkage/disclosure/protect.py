@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from linkage.disclosure.audit import Structure, audit
-from linkage.disclosure.cells import PrintedTable, System, build_system
+from linkage.disclosure.cells import PrintedTable, System, TableCells, build_system
 from linkage.disclosure.certificate import DisclosureCertificate, TableAttested, attest, sha256_of, solver_name
 from linkage.disclosure.explanation import explain, refuse_differencing, refuse_release
 from linkage.disclosure.insiders import insider_views
@@ -138,7 +138,7 @@ def _choose(
     hidden = _against_insiders(alone, rules)
     asked = system.hidden.copy()
     for mine, joint in zip(alone.tables, system.tables, strict=False):
-        asked[joint.cell[hidden[mine.cell]]] = True
+        asked[_same_cells(mine, joint, hidden[mine.cell])] = True
     asked &= system.hideable | system.hidden
     system = replace(system, hidden=asked)
     hidden = _against_insiders(system, rules)
@@ -148,6 +148,17 @@ def _choose(
     if not outcome.passed:
         raise refuse_differencing(outcome, published, system, more, len(own))
     return system, hidden
+
+
+def _same_cells(mine: TableCells, joint: TableCells, chosen: np.ndarray) -> np.ndarray:
+    """Return the joint system's cells behind ``chosen`` rows of one table.
+
+    Beside earlier releases a table may have other rows than alone: combinations that they make possible, or rule out.
+    """
+    columns = list(mine.keys.columns)
+    wanted = mine.keys[chosen].drop_duplicates()
+    numbered = joint.keys.assign(_cell=joint.cell)
+    return numbered.merge(wanted, on=columns)["_cell"].to_numpy(dtype=np.int64)
 
 
 def _against_insiders(system: System, rules: DisclosureRules) -> np.ndarray:
