@@ -187,9 +187,11 @@ def _rows(
 
 def _years(column: pd.Series) -> np.ndarray:
     """Return the year that each value begins with; -1 where it begins with none."""
-    year = column.astype("string").str.strip().str.extract(r"^((?:19|20|21)\d{2})", expand=False)
-    found: np.ndarray = year.fillna("-1").astype("int64").to_numpy()
-    return found
+    position, found = pd.factorize(column)
+    year = pd.Series(found, dtype="string").str.strip().str.extract(r"^((?:19|20|21)\d{2})", expand=False)
+    years = np.append(year.fillna("-1").astype("int64").to_numpy(), -1)  # missing is position -1
+    chosen: np.ndarray = years[position]
+    return chosen
 
 
 def _checked(
