@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -36,10 +37,12 @@ def open_keys(path: Path) -> PrivateKeys:
 
 
 def open_secret(path: Path | None) -> Secret:
-    """Load the shared secret from a file, or from the environment if no file is named."""
+    """Load the shared secret from a file; if none is named from the environment, or ask for it on a terminal."""
     if path is not None:
         return load_secret(path)
     text = os.environ.get(SECRET_VARIABLE)
+    if text is None and sys.stdin.isatty():
+        text = click.prompt("shared secret", hide_input=True, err=True)
     if text is None:
         raise KeyFileError(
             "no shared secret was given",

@@ -38,12 +38,14 @@ from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.governance.events import Disclosed
 from linkage.governance.heads import write_head
-from linkage.governance.outputs import ResearchFile, Table
+from linkage.governance.outputs import FlagBack, ResearchFile, Table
 from linkage.governance.standing import StandingAgreement
 from linkage.matching.score import Report
 from linkage.release.assemble import AssembledFile, assemble
 from linkage.release.bundle import ReleasedOutput, bundle_members, verify_bundle
+from linkage.release.crosswalk import make_crosswalk as make_token_crosswalk
 from linkage.release.datapackage import DataPackage
+from linkage.release.flag_back import make_flag_back
 from linkage.release.payload import accept_payload
 from linkage.release.permission import PermittedRelease
 from linkage.release.tables import ProtectedTable, make_table
@@ -169,7 +171,9 @@ def _make(
         # A table shows nobody's ID; its record follows persons by the key that lasts.
         lasting = crosswalk.assign(release_id=crosswalk["person_key"])
         return make_table(permission, payloads, lasting, Workspace(folder), f"{name}-{output.id}", history)
-    raise InputError(f"a {output.kind} cannot be released yet", [output.id])
+    if isinstance(output, FlagBack):
+        return make_flag_back(permission, payloads, crosswalk, Workspace(folder))
+    return make_token_crosswalk(permission, crosswalk, Workspace(folder))
 
 
 def _disclosure(permission: PermittedRelease, persons: int, bundle_sha256: str) -> Disclosed:
