@@ -31,7 +31,6 @@ from linkage.spec.load import load_spec
 
 TODAY = date(2026, 11, 22)
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-PROVIDERS = ("early-learning", "lakeside-district", "state-colleges", "workforce", "child-welfare")
 
 #: Values that must be found nowhere at the hub: each stands in a cell of the agencies' files.
 MARKERS = ("Quixotrix", "Zaphodsson", "1987-06-05", "Wombatroad", "78211", "509876543", "marker.mail")
@@ -128,13 +127,14 @@ class Consortium:
                 journal.received(self.hub, found, NOW)
 
 
-def make_consortium(folder: Path, days_left: int = 365) -> Consortium:
+def make_consortium(folder: Path, days_left: int = 365, template_name: str = "longitudinal-research") -> Consortium:
     """Make keys, a signed agreement and a hub that works under it."""
-    keys = {name: generate_keys(name) for name in (*PROVIDERS, "university")}
+    template = shipped("agreements") / f"{template_name}.yaml"
+    parties = [party.id for party in read_agreement(template).terms.parties if party.role != "hub"]
+    keys = {name: generate_keys(name) for name in parties}
     hub = Hub.create(folder / "hub", "data-hub")
     public = {name: key.public for name, key in keys.items()}
     public |= {f"data-hub.{room}": hub.keys(room).public for room in ROOMS}
-    template = shipped("agreements") / "longitudinal-research.yaml"
     text = fill_template(
         template.read_text(encoding="utf-8"),
         template.name,

@@ -17,6 +17,7 @@ from linkage.engine.releaser import open_bundle, release
 from linkage.errors import AgreementError, InputError, MismatchError, PackageError, Refused, StoreError
 from linkage.exchange.secret import Secret
 from linkage.governance.ledger import verify_ledger
+from linkage.governance.statements import Approval, sign_statement, statements_path, write_statements
 from linkage.spec.load import load_spec
 
 
@@ -136,6 +137,49 @@ def test_a_table_hides_small_cells_and_its_record_is_kept_sealed(consortium):
     kept = list((consortium.hub.folder / "release" / "history").iterdir())
     assert len(kept) == 1
     assert b"White" not in kept[0].read_bytes()
+
+
+def _approve(consortium, party, output):
+    """A reviewer's signed word, which the hub then adopts with the agreement."""
+    document = consortium.agreement.document
+    word = Approval(kind="approval", party=party, date=TODAY, document_sha256=document.sha256, output=output)
+    signed = sign_statement(document, word, consortium.keys[party])
+    write_statements(statements_path(consortium.agreement_path), consortium.agreement_path.name, (signed,))
+    consortium.hub.adopt(consortium.agreement_path, "person")
+
+
+def test_a_flag_goes_back_to_one_provider_for_its_own_persons(tmp_path):
+    consortium = make_consortium(tmp_path, template_name="handle-with-care")
+    district = children(60)
+    placed = children(10, first=5)
+    grades = [{"StudentUniqueId": i, "SchoolYear": "2025", "GradeLevel": "09"} for i in district["local"]]
+    placements = [{"ChildID": i, "PlacementBegin": "2025-10-01"} for i in placed["local"]]
+    consortium.receive(
+        consortium.hash("lakeside-district", district),
+        consortium.hash("child-welfare", placed),
+        consortium.seal("lakeside-district", pd.DataFrame(grades), "enrollment"),
+        consortium.seal("child-welfare", pd.DataFrame(placements), "placements"),
+    )
+    match(consortium.hub, NOW, os.urandom)
+    resolve(consortium.hub, NOW)
+    bundle = tmp_path / "flags.rpkg"
+
+    def give():
+        return release(
+            consortium.hub, ["handle-with-care"], recipient="lakeside-district", purpose="care", out=bundle, now=NOW,
+            random_bytes=os.urandom,
+        )  # fmt: skip
+
+    with pytest.raises(Refused, match="no review was opened"):
+        give()
+    _approve(consortium, "child-welfare", "handle-with-care")
+    made = give()
+    open_bundle(bundle, consortium.agreement, consortium.keys["lakeside-district"], tmp_path / "opened")
+    table = made.outputs[0].content.tables[0]
+    flags = pd.read_parquet(tmp_path / "opened" / f"handle-with-care-{table.name}.parquet")
+    assert len(flags) == 60
+    assert (flags["handle-with-care"] == "yes").sum() == 10
+    assert set(flags.columns) == {"person_token", "handle-with-care"}
 
 
 def test_every_disclosure_is_in_the_ledger(consortium):
