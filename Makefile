@@ -11,7 +11,8 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-demo: $(READY)  ## simulate a consortium and play steward, hub and researcher
+demo: $(READY)  ## simulate a consortium and play steward, hub and researcher, in demo-world/ made anew
+	rm -rf demo-world
 	$(BIN)/linkage demo
 
 test: $(READY)  ## every fast test
