@@ -17,14 +17,18 @@ from linkage.engine.facts import EncodingFacts
 from linkage.engine.matcher import match as run_match
 from linkage.engine.receive import held_encodings, latest
 from linkage.engine.receive import receive as receive_package
-from linkage.engine.registrar import open_registry
+from linkage.engine.registrar import REGISTRY_NAME, open_registry
 from linkage.engine.registrar import resolve as run_resolve
 from linkage.engine.releaser import BUNDLE_SUFFIX
 from linkage.engine.releaser import release as run_release
 from linkage.engine.rooms import ROOMS, Hub
 from linkage.errors import StoreError
+from linkage.governance.heads import head_problems, read_head
+from linkage.governance.ledger import verify_ledger
+from linkage.registry.backup import back_up
 from linkage.registry.guard import CHURN_LIMIT, plan_name
 from linkage.registry.model import EventKind, Plan
+from linkage.registry.store import WAIT_SECONDS
 from linkage.reports.linkage_run import show_certificate
 from linkage.reports.outputs import describe_output
 from linkage.reports.progress import Phases
@@ -150,6 +154,37 @@ def hub_release(
     for output in done.outputs:
         click.echo(describe_output(output))
     click.echo(f"sealed to {recipient}: {done.bundle}\nsigned head of the ledger: {done.head}")
+
+
+@hub.command("verify")
+@HubFolder
+@click.option("--head", "heads", type=ExistingFile, multiple=True, help="A signed head of the ledger that you kept.")
+@click.pass_context
+def hub_verify(context: click.Context, hub: Path, heads: tuple[Path, ...]) -> None:
+    """Check HUB's registry and ledger, each against itself and the ledger against heads that were kept."""
+    folder = Hub(hub)
+    with open_registry(folder) as registry:
+        found = registry.verify()
+    counts = f"{found.students:,} students, {found.records:,} records, {found.events:,} events"
+    click.echo(f"registry: {counts}, run {found.head.run}")
+    ledger = verify_ledger(journal.ledger_path(folder))
+    click.echo(f"ledger: {len(ledger.entries):,} entries, each linked to the one before")
+    room = folder.agreement().terms.hub.public_keys("release")
+    problems = [*found.problems, *head_problems(ledger, [read_head(head) for head in heads], room)]
+    for problem in problems:
+        click.echo(f"  - {problem}", err=True)
+    click.echo("something does not hold" if problems else "everything holds")
+    if problems:
+        context.exit(1)
+
+
+@hub.command("backup")
+@HubFolder
+@click.argument("target", type=NewFile)
+def hub_backup(hub: Path, target: Path) -> None:
+    """Copy HUB's registry to the new file TARGET and verify the copy; safe while others work."""
+    copied = back_up(Hub(hub).room("registrar") / REGISTRY_NAME, target, WAIT_SECONDS)
+    click.echo(f"{target}: {copied.students:,} students as after run {copied.head.run}, verified")
 
 
 @hub.command("status")

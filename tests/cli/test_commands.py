@@ -97,6 +97,13 @@ def test_the_demo_plays_every_role_and_shows_the_truth(run, tmp_path):
         assert part in shown
     assert "refused by outputs[research-file].purposes" in shown
     assert (tmp_path / "world" / "university" / "2026" / "codebook.html").exists()
+    hub = tmp_path / "world" / "hub"
+    head = tmp_path / "world" / "university" / "2026.rpkg.head.json"
+    assert "everything holds" in run("hub", "verify", hub, "--head", head)
+    assert "verified" in run("hub", "backup", hub, tmp_path / "copy.sqlite")
+    ledger = hub / "ledger.jsonl"
+    ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[:-1]))
+    assert "something does not hold" in run("hub", "verify", hub, "--head", head, code=1)
     # A later table by other columns: protected beside the first one's record, or refused because of it.
     later = tmp_path / "later.rpkg"
     result = CliRunner().invoke(
