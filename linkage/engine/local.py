@@ -24,10 +24,11 @@ from linkage.hashing.prepare import Prepared, prepare
 from linkage.hashing.statistics import field_statistics
 from linkage.matching.persons import resolve_persons
 from linkage.matching.quality import Certificate, certify
-from linkage.matching.score import LINK_THRESHOLD, Report, score
+from linkage.matching.score import LINK_THRESHOLD, score
 from linkage.spec.encodings import Encodings
 from linkage.spec.load import load_spec
 from linkage.spec.model import LinkageSpec
+from linkage.spec.progress import Report
 
 
 @dataclass(frozen=True)

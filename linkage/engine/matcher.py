@@ -19,14 +19,15 @@ import pyarrow.parquet as pq
 
 from linkage.engine.facts import EncodingFacts
 from linkage.engine.receive import latest_encodings
-from linkage.engine.rooms import Hub
+from linkage.engine.rooms import Hub, provider_keys
 from linkage.engine.steward import context_of, pass_member
 from linkage.errors import MatchingError
 from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
-from linkage.matching.score import Report, Scored, score
+from linkage.matching.score import Scored, score
 from linkage.matching.transfer import links_bytes, model_bytes
 from linkage.spec.encodings import EncodedPass, Encodings
+from linkage.spec.progress import Report
 
 LINKS_SUFFIX = ".links"
 
@@ -61,7 +62,7 @@ def match(
     names = tuple(path.parent.name for path in packages)
     if destination.exists():
         return Matched(run, destination, names, None)
-    senders = {party.id: party.public_keys() for party in agreement.terms.parties if party.role == "provider"}
+    senders = provider_keys(agreement)
     sources, duplicates = [], set()
     for done, path in enumerate(packages):
         report("opening packages", done / len(packages))

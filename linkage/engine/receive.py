@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from linkage.engine.facts import EncodingFacts
-from linkage.engine.rooms import Hub, store_file
+from linkage.engine.rooms import Hub, provider_keys, store_file
 from linkage.engine.steward import ENCODINGS_SUFFIX, context_of
 from linkage.errors import MismatchError, PackageError
 from linkage.exchange.context import Context
@@ -56,7 +56,7 @@ def receive(hub: Hub, path: Path, today: date) -> Received:
         )
     encodings = path.suffix == ENCODINGS_SUFFIX
     room = hub.keys("matcher" if encodings else "release")
-    senders = {party.id: party.public_keys() for party in agreement.terms.parties if party.role == "provider"}
+    senders = provider_keys(agreement)
     with open_package(path, room, senders, "encodings" if encodings else "payload") as package:
         manifest = package.manifest
     _require_same_spec(manifest, hub.spec(), agreement)
@@ -90,7 +90,7 @@ def held_encodings(hub: Hub) -> list[Manifest]:
     """Return the manifests of the encodings that the matcher would match now."""
     keys = hub.keys("matcher")
     agreement = hub.agreement()
-    senders = {party.id: party.public_keys() for party in agreement.terms.parties if party.role == "provider"}
+    senders = provider_keys(agreement)
     manifests = []
     for path in latest_encodings(hub, "matcher"):
         with open_package(path, keys, senders, "encodings") as package:

@@ -23,20 +23,20 @@ import pandas as pd
 from linkage.engine.facts import EncodingFacts
 from linkage.engine.matcher import LINKS_SUFFIX, run_name
 from linkage.engine.receive import latest_encodings
-from linkage.engine.rooms import Hub
+from linkage.engine.rooms import Hub, provider_keys
 from linkage.engine.steward import TOKENS_MEMBER
 from linkage.errors import StoreError
 from linkage.exchange.files import sync_folder, write_atomically
 from linkage.exchange.package import open_package, package_sha256
 from linkage.matching.persons import resolve_persons
 from linkage.matching.quality import Certificate, certify
-from linkage.matching.score import Report
 from linkage.matching.transfer import read_scored
 from linkage.registry.guard import CHURN_LIMIT
 from linkage.registry.model import Plan, RunRecord
 from linkage.registry.plan import plan_update
 from linkage.registry.store import Registry
 from linkage.spec.encodings import TokenTable
+from linkage.spec.progress import Report
 
 REGISTRY_NAME = "registry.sqlite"
 
@@ -96,7 +96,7 @@ def resolve(
     with open_package(links, keys, {matcher.name: matcher}, "links") as package:
         scored = read_scored(package.member("links.parquet"), package.member("model.json"), spec)
     inputs = tuple(package_sha256(path) for path in packages)
-    senders = {party.id: party.public_keys() for party in agreement.terms.parties if party.role == "provider"}
+    senders = provider_keys(agreement)
     tables, missing, duplicates = [], {}, set()
     for done, path in enumerate(packages):
         report("opening token tables", done / len(packages))

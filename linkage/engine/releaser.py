@@ -30,7 +30,7 @@ from linkage.engine.history import keep_record, kept_records
 from linkage.engine.payload import PAYLOAD_MEMBER
 from linkage.engine.receive import latest
 from linkage.engine.registrar import last_certificate
-from linkage.engine.rooms import Hub, store_file
+from linkage.engine.rooms import Hub, provider_keys, store_file
 from linkage.engine.steward import context_of
 from linkage.errors import InputError, PackageError
 from linkage.exchange.keys import PrivateKeys
@@ -40,7 +40,6 @@ from linkage.governance.events import Disclosed
 from linkage.governance.heads import write_head
 from linkage.governance.outputs import FlagBack, ResearchFile, Table
 from linkage.governance.standing import StandingAgreement
-from linkage.matching.score import Report
 from linkage.release.assemble import AssembledFile, assemble
 from linkage.release.bundle import ReleasedOutput, bundle_members, verify_bundle
 from linkage.release.crosswalk import make_crosswalk as make_token_crosswalk
@@ -51,6 +50,7 @@ from linkage.release.permission import PermittedRelease
 from linkage.release.tables import ProtectedTable, make_table
 from linkage.release.workspace import Workspace
 from linkage.reports.codebook import codebook_html
+from linkage.spec.progress import Report
 
 BUNDLE_SUFFIX = ".rpkg"
 
@@ -78,7 +78,7 @@ def _scratch(hub: Hub) -> Iterator[Path]:
 
 
 def _payloads(hub: Hub, agreement: StandingAgreement, wanted: set[str], today: date) -> dict[str, pd.DataFrame]:
-    senders = {party.id: party.public_keys() for party in agreement.terms.parties if party.role == "provider"}
+    senders = provider_keys(agreement)
     found = {}
     for path in latest(hub.room("release", "inbox")):
         dataset = agreement.terms.dataset(path.parent.parent.name, path.parent.name)

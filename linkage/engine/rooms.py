@@ -26,7 +26,7 @@ from typing import Literal
 
 from linkage.errors import StoreError
 from linkage.exchange.files import sync_folder, write_atomically
-from linkage.exchange.keys import PrivateKeys, generate_keys, load_private_keys, save_keys
+from linkage.exchange.keys import PrivateKeys, PublicKeys, generate_keys, load_private_keys, save_keys
 from linkage.governance.signatures import signatures_path
 from linkage.governance.standing import StandingAgreement, load_agreement
 from linkage.governance.statements import statements_path
@@ -141,6 +141,11 @@ def _files_of(agreement: Path, standing: StandingAgreement) -> Iterator[Path]:
     pinned = standing.terms.parent
     if pinned is not None and standing.parent is not None:
         yield from _files_of(agreement.with_name(pinned.file), standing.parent)
+
+
+def provider_keys(agreement: StandingAgreement) -> dict[str, PublicKeys]:
+    """Return the pinned keys of every agency that may send the hub a package."""
+    return {party.id: party.public_keys() for party in agreement.terms.parties if party.role == "provider"}
 
 
 def store_file(source: Path, destination: Path) -> None:

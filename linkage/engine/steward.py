@@ -42,9 +42,9 @@ from linkage.hashing.mapping import SavedMapping
 from linkage.hashing.read import Extract
 from linkage.hashing.statistics import field_statistics
 from linkage.hashing.usable import Usable, usable_rows
-from linkage.matching.score import Report
 from linkage.spec.encodings import EncodedPass, TokenTable
 from linkage.spec.model import LinkageSpec
+from linkage.spec.progress import Report
 
 ENCODINGS_SUFFIX = ".lpkg"
 TOKENS_MEMBER = "tokens.parquet"

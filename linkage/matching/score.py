@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +22,7 @@ from linkage.matching.model import Model, PatternCounts, fit, pooled_u
 from linkage.matching.patterns import decode, pair_table, source_pairs
 from linkage.spec.encodings import Encodings
 from linkage.spec.model import LinkageSpec
-
-#: Told a phase's name and the share of it that is done.
-Report = Callable[[str, float], None]
+from linkage.spec.progress import Report
 
 #: Pairs less likely than this are not kept.
 REVIEW_FLOOR = 0.01
