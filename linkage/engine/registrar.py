@@ -14,28 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
-from linkage.engine.facts import EncodingFacts
-from linkage.engine.matcher import LINKS_SUFFIX, run_name
-from linkage.engine.receive import latest_encodings
-from linkage.engine.rooms import Hub, provider_keys
-from linkage.engine.steward import TOKENS_MEMBER
+from linkage.engine.links import open_newest_links
+from linkage.engine.rooms import Hub
 from linkage.errors import StoreError
 from linkage.exchange.files import sync_folder, write_atomically
-from linkage.exchange.package import open_package, package_sha256
-from linkage.matching.persons import resolve_persons
 from linkage.matching.quality import Certificate, certify
-from linkage.matching.transfer import read_scored
 from linkage.registry.guard import CHURN_LIMIT
 from linkage.registry.model import Plan, RunRecord
 from linkage.registry.plan import plan_update
 from linkage.registry.store import Registry
-from linkage.spec.encodings import TokenTable
 from linkage.spec.progress import Report
 
 REGISTRY_NAME = "registry.sqlite"
@@ -83,45 +72,20 @@ def resolve(
     report: Report = lambda _phase, _done: None,
 ) -> Resolved:
     """Resolve the newest links into the registry. Raises StoreError where there are none or the run is held."""
-    agreement, spec, keys = hub.agreement(), hub.spec(), hub.keys("registrar")
-    packages = latest_encodings(hub, "registrar")
-    run = run_name(packages, spec.sha256)
-    links = hub.room("registrar", "links") / f"{run}{LINKS_SUFFIX}"
-    if not packages or not links.exists():
-        raise StoreError(
-            "the packages received last have not been matched",
-            advice="run `linkage hub match` first; if nothing changes, a receive was cut short: receive them again",
-        )
-    matcher = agreement.terms.hub.public_keys("matcher")
-    with open_package(links, keys, {matcher.name: matcher}, "links") as package:
-        scored = read_scored(package.member("links.parquet"), package.member("model.json"), spec)
-    inputs = tuple(package_sha256(path) for path in packages)
-    senders = provider_keys(agreement)
-    tables, missing, duplicates = [], {}, set()
-    for done, path in enumerate(packages):
-        report("opening token tables", done / len(packages))
-        with open_package(path, keys, senders, "encodings") as package:
-            facts, sender = EncodingFacts.of(package.manifest), package.manifest.sender
-            table = pd.read_parquet(BytesIO(package.member(TOKENS_MEMBER)))
-            tables.append(TokenTable(sender, table.assign(row=np.arange(len(table)))))
-            missing[sender] = facts.statistics.missing
-            if facts.may_have_duplicates:
-                duplicates.add(sender)
-    report("opening token tables", 1.0)
+    newest = open_newest_links(hub, report)
     report("clustering", 0.0)
-    persons = resolve_persons(scored, tables, frozenset(duplicates))
-    certificate = certify(scored, persons, missing, spec, frozenset(duplicates))
+    persons = newest.persons()
+    certificate = certify(newest.scored, persons, newest.missing, hub.spec(), newest.may_have_duplicates)
     report("clustering", 1.0)
     clusters = persons.records.rename(columns={"source": "agency", "cluster_id": "cluster"})[
         ["agency", "person_token", "cluster"]
     ]
-    one_each = [table.source for table in tables if table.source not in duplicates]
     report("registry", 0.0)
     with open_registry(hub, create=not plan_only) as registry, registry.exclusive():
-        plan = plan_update(registry.state(), clusters, one_each)
+        plan = plan_update(registry.state(), clusters, newest.one_each)
         if plan_only:
             return Resolved(0, plan, certificate, None)
-        number = registry.apply(plan, RunRecord(now, inputs, f"links {run}"), churn_limit, confirmed)
+        number = registry.apply(plan, RunRecord(now, newest.packages, f"links {newest.run}"), churn_limit, confirmed)
     report("registry", 1.0)
     path = hub.room("registrar", "certificates") / f"run-{number:05}.json"
     write_atomically(path, (json.dumps(certificate.model_dump(mode="json"), indent=2) + "\n").encode())
