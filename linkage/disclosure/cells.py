@@ -28,7 +28,7 @@ from linkage.errors import InputError
 SPARE_TOTAL = 2.0
 """How much dearer a cell becomes with each dimension it totals."""
 HABIT = 0.5
-"""Factor on the cost of a cell that was hidden in the last table of the same name: patterns should not jump."""
+"""Factor on the cost of a cell that was hidden in the last table of the same series: patterns should not jump."""
 CHEAPEST = 1e-3
 """Cost of a cell that no table of this release prints."""
 
@@ -99,9 +99,10 @@ def build_system(
 ) -> System:
     """Return the system of ``tables`` and ``history``, which share one measure and one population.
 
-    ``habits`` are tables of any population; a cell hidden in the latest of the same name is cheaper to hide again.
+    ``habits`` are tables of any population and vintage; a cell hidden in the latest of the same series is cheaper to
+    hide again.
     """
-    latest = {printed.table.name: printed for printed in habits}
+    latest = {printed.table.series: printed for printed in habits}
     every = [*tables, *(printed.table for printed in history)]
     measure = tables[0].measure
     atoms = make_atoms(every, measure, rules.zero_policy == "sensitive")
@@ -134,7 +135,7 @@ def build_system(
         np.maximum.at(down, cell, cells.needs.down)
         owner[cell[cells.needs.owner != ""]] = cells.needs.owner[cells.needs.owner != ""]
         if position < len(tables):
-            np.add.at(cost, cell, cells.cost * _habit(cells, latest.get(cells.table.name)))
+            np.add.at(cost, cell, cells.cost * _habit(cells, latest.get(cells.table.series)))
             hideable[cell] = True
         else:
             was_hidden = _was_hidden(cells, history[position - len(tables)])

@@ -39,6 +39,7 @@ class SystemAudited(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     population: str
+    vintages: tuple[str, ...]
     measure: str
     inner_cells: int
     distinct_cells: int
@@ -76,14 +77,16 @@ def sha256_of(frame: pd.DataFrame) -> str:
     return hashlib.sha256(frame.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
 
 
-def attest(system: System, hidden: np.ndarray, outcome: AuditResult, earlier: Sequence[str]) -> SystemAudited:
+def attest(
+    system: System, hidden: np.ndarray, outcome: AuditResult, vintages: tuple[str, ...], earlier: Sequence[str]
+) -> SystemAudited:
     """Summarise the audit of one system."""
     narrowest = min(outcome.intervals, key=lambda found: found.high - found.low, default=None)
     interval = None
     if narrowest is not None:
         interval = (narrowest.low, narrowest.high if math.isfinite(narrowest.high) else None)
     return SystemAudited(
-        population=system.population, measure=system.measure, inner_cells=len(system.atoms),
+        population=system.population, vintages=vintages, measure=system.measure, inner_cells=len(system.atoms),
         distinct_cells=len(system.value), hidden_cells=int(hidden.sum()), targets=len(outcome.intervals),
         linear_programs=outcome.programs, narrowest_interval=interval,
         narrowest_is_exact=narrowest.exact if narrowest is not None else True,

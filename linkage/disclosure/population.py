@@ -6,6 +6,7 @@ Rules:
   of codes; several frames of one population (another extract, another agency's columns) give one atom per
   combination of codes *and* of the frames that hold it, so that the difference of two releases is a sum of
   atoms too.
+- A frame is what tables of one vintage are made from: rows that no table of the system selects are not part of it.
 - Which combinations are atoms though nobody is in them, see possible.
 """
 
@@ -25,6 +26,8 @@ from linkage.errors import InputError
 
 AMOUNT = "__amount__"
 ID = "__id__"
+SLOT = ("__kind__", "__turn__")
+"""Which of a person's rows a row is."""
 ROUNDED_OFF = 1e-7
 MOST_JOINED = 200_000
 """Inner cells that frames with different columns may be joined to."""
@@ -54,7 +57,7 @@ def make_atoms(tables: Sequence[Table], measure: str, zeros_sensitive: bool) -> 
         frame[AMOUNT] = amounts_of(table, measure)
         if table.id is not None:
             frame[ID] = table.data[table.id].astype(str).to_numpy(dtype=object)
-        frames.append(frame)
+        frames.append(_selected(frame, [tables[position] for position in group]))
 
     if len(frames) == 1:
         profile = _summed(frames[0])
@@ -74,8 +77,19 @@ def _columns(frame: pd.DataFrame) -> tuple[str, ...]:
     return tuple(column for column in frame.columns if column not in (ID, AMOUNT))
 
 
+def _selected(frame: pd.DataFrame, tables: Sequence[Table]) -> pd.DataFrame:
+    """Return the rows that some table takes in."""
+    filters = {tuple((name, tuple(map(str, codes))) for name, codes in table.where.items()) for table in tables}
+    if () in filters:
+        return frame
+    chosen = np.zeros(len(frame), dtype=bool)
+    for each in filters:
+        chosen |= np.logical_and.reduce([frame[name].isin(codes).to_numpy() for name, codes in each])
+    return frame[chosen].reset_index(drop=True)
+
+
 def _same(first: Table, second: Table) -> bool:
-    if (first.count, first.id) != (second.count, second.id):
+    if (first.count, first.id, first.vintage) != (second.count, second.id, second.vintage):
         return False
     return first.data is second.data or (first.data.shape == second.data.shape and first.data.equals(second.data))
 
@@ -94,16 +108,15 @@ def _summed(frame: pd.DataFrame) -> pd.DataFrame:
 def _followed(frames: Sequence[pd.DataFrame], frame_of: tuple[int, ...]) -> Atoms:
     """Atoms of frames whose persons are known by id: one per path of codes through the frames."""
     rows = []
-    for number, frame in enumerate(frames):
-        columns = list(_columns(frame))
-        # The k-th row of a person in one frame is taken for the k-th in the next.
-        turn = frame.groupby(ID).cumcount()
-        renamed = frame[columns].add_suffix(f"\0{number}")
-        renamed[ID], renamed["__turn__"], renamed[f"{AMOUNT}{number}"] = frame[ID], turn, frame[AMOUNT]
+    for number, (frame, slot) in enumerate(zip(frames, _slots(frames), strict=True)):
+        renamed = frame[list(_columns(frame))].add_suffix(f"\0{number}").join(slot)
+        renamed[f"{AMOUNT}{number}"] = frame[AMOUNT]
         rows.append(renamed)
-    paths = reduce(lambda left, right: left.merge(right, how="outer", on=[ID, "__turn__"]), rows)
-    amounts = paths[[f"{AMOUNT}{number}" for number in range(len(frames))]].to_numpy(float)
-    codes = paths.drop(columns=[ID, "__turn__", *[f"{AMOUNT}{number}" for number in range(len(frames))]]).fillna("")
+    key = [ID, *SLOT]
+    paths = reduce(lambda left, right: left.merge(right, how="outer", on=key), rows)
+    # A person whom a frame does not hold adds nothing to it.
+    amounts = paths[[f"{AMOUNT}{number}" for number in range(len(frames))]].fillna(0.0).to_numpy(float)
+    codes = paths.drop(columns=[*key, *[f"{AMOUNT}{number}" for number in range(len(frames))]]).fillna("")
     parts = []
     for pattern, amount in _comonotone(amounts):
         part = codes.copy()
@@ -121,6 +134,22 @@ def _followed(frames: Sequence[pd.DataFrame], frame_of: tuple[int, ...]) -> Atom
         profile = pd.DataFrame({column.split("\0")[0]: atoms[column] for column in own})
         profiles.append(_present(profile, member[:, number]))
     return Atoms(atoms[AMOUNT].to_numpy(float), tuple(profiles), member, frame_of)
+
+
+def _slots(frames: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Say which row of a person in one frame is which in another.
+
+    Rows of equal codes are the same; of those left over, a person's k-th in one frame is the k-th in the next.
+    """
+    shared = [column for column in _columns(frames[0]) if all(column in frame.columns for frame in frames)]
+    every = pd.concat([frame[[ID, *shared]].assign(frame=number) for number, frame in enumerate(frames)])
+    every["kind"] = every.groupby([ID, *shared]).ngroup()
+    every["turn"] = every.groupby(["frame", "kind"]).cumcount()
+    alone = every.groupby(["kind", "turn"])["frame"].transform("size").eq(1)
+    every.loc[alone, "kind"] = -1
+    every.loc[alone, "turn"] = every[alone].groupby(["frame", ID]).cumcount()
+    every = every.rename(columns=dict(zip(("kind", "turn"), SLOT, strict=True)))
+    return [every.loc[every["frame"].eq(number), [ID, *SLOT]].reset_index(drop=True) for number in range(len(frames))]
 
 
 def _compared(frames: Sequence[pd.DataFrame], frame_of: tuple[int, ...]) -> Atoms:

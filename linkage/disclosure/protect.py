@@ -9,7 +9,8 @@
 
 Rules:
 
-- Every table of a measure over a population, and every earlier table over it, is one system.
+- Every table of a measure over a population, and every earlier table over it, is one system; other vintages are
+  part of it where one is known to hold the other.
 - The pattern chosen is not trusted: the audit reads only the published frames and must reach every target.
 - A new release that would undo a hidden cell of an earlier one is refused by default, with both tables named and
   the cells whose hiding would make it safe; with ``on_differencing="hide"`` those cells are hidden.
@@ -32,6 +33,7 @@ from linkage.disclosure.publishing import what_is_published
 from linkage.disclosure.rules import DisclosureRules
 from linkage.disclosure.secondary import complementary
 from linkage.disclosure.tables import Table
+from linkage.disclosure.vintages import about_the_same_persons
 from linkage.errors import InputError
 
 
@@ -80,14 +82,12 @@ def protect(
             "A release needs tables with names of their own.",
             problems=[f"table {name!r} is named twice" for name in sorted({n for n in names if names.count(n) > 1})],
         )
-    groups = dict.fromkeys((table.population, table.measure) for table in wanted)
     printed = [table for record in history for table in record.tables]
     frames: dict[str, pd.DataFrame] = {}
     explained: dict[str, pd.DataFrame] = {}
     audited = []
-    for population, measure in groups:
-        own = [table for table in wanted if (table.population, table.measure) == (population, measure)]
-        before = [p for p in printed if (p.table.population, p.table.measure) == (population, measure)]
+    for together in about_the_same_persons(wanted, printed, rules.person_threshold):
+        own, before = together.own, together.before
         system, hidden = _choose(own, before, printed, rules, release)
         published, targets = what_is_published(system, hidden, before, rules, len(own))
         structure = Structure(system.atoms.profiles, system.atoms.member)
@@ -99,7 +99,7 @@ def protect(
             insider = audit(seen, structure, insider_targets)
             if not insider.passed:
                 raise refuse_release(insider, published, release)
-        audited.append(attest(system, hidden, outcome, [earlier.release for earlier in before]))
+        audited.append(attest(system, hidden, outcome, together.vintages, [earlier.release for earlier in before]))
         for cells, table in zip(system.tables[: len(own)], published, strict=False):
             frames[table.name] = table.frame
             explained[table.name] = explain(cells, system, hidden)

@@ -8,8 +8,11 @@ Rules:
   district and county); levels need not be nested in each other. With ``margins`` every total is published too.
 - Tables over the same ``population`` are one system: what one prints may undo what another hides. By default
   all tables are over the same population; name another only where no person can be in both.
-- Two frames over one population that do not hold the same rows (a refreshed extract, a file without the pupils
-  of small cells) differ by persons; those differences are protected like cells. With ``id`` the persons are
+- ``vintage`` names the school year (or date) at which the persons are taken: tables of other vintages are about other
+  persons, unless one vintage is known to hold the other (see vintages). A refreshed extract of the same year keeps
+  the vintage.
+- Two frames over one population and vintage that do not hold the same rows (a refreshed extract, a file without the
+  pupils of small cells) differ by persons; those differences are protected like cells. With ``id`` the persons are
   followed from frame to frame; without it, as few as possible are assumed to have changed.
 """
 
@@ -46,6 +49,9 @@ class Table:
     contributor: str | None = None
     where: Mapping[str, Sequence[str]] = field(default_factory=dict)
     population: str = "all"
+    vintage: str = ""
+    nested: bool = False
+    """Whether the persons of earlier vintages are known to be among these, or these among them."""
     id: str | None = None
     must_publish: Sequence[Mapping[str, str]] = ()
     must_hide: Sequence[Mapping[str, str]] = ()
@@ -66,6 +72,12 @@ class Table:
     def measure(self) -> str:
         """Name of the column that the published table fills."""
         return self.value if self.value is not None else COUNT
+
+    @property
+    def series(self) -> str:
+        """Name of the table in any vintage: the next year's table of the same series is its successor."""
+        rest = self.name.replace(self.vintage, " ") if self.vintage else self.name
+        return " ".join(rest.split())
 
     @property
     def level_columns(self) -> tuple[tuple[str, ...], ...]:

@@ -46,7 +46,7 @@ def _packed(printed: PrintedTable) -> dict[str, Any]:
     described = {
         name: getattr(table, name)
         for name in ("name", "by", "levels", "margins", "count", "value", "contributor", "where", "population",
-                     "id", "must_publish", "priority")
+                     "vintage", "nested", "id", "must_publish", "must_hide", "priority")
     }  # fmt: skip
     return {
         "release": printed.release,
