@@ -77,7 +77,8 @@ def hub_receive(hub: Path, packages: tuple[Path, ...]) -> None:
     folder = Hub(hub)
     with folder.working():
         for path in packages:
-            received = receive_package(folder, path, now().date())
+            with journal.noting_refusals(folder, f"the hub accepts {path.name}", now()):
+                received = receive_package(folder, path, now().date())
             journal.received(folder, received, now())
             state = "received" if received.new else "was here already, nothing changed"
             click.echo(f"{path.name}: {received.kind} of {received.sender}, {received.records:,} records: {state}")

@@ -4,7 +4,8 @@ Rules:
 
 - The registrar draws the IDs; the release room never sees a common student ID, the registrar never sees payload.
 - It is sealed to the release room, signed, and made anew for each release. Only where the agreement says
-  ``stable_for_updates`` are a recipient's earlier IDs kept, sealed to the registrar alone.
+  ``stable_for_updates`` are the IDs kept that its earlier releases gave the same recipient, sealed to the registrar
+  alone. Two agreements never share IDs, not even of one recipient: that would join two projects.
 - Beside the release ID stands a *person key*, the registrar's keyed name for the student: the same in each release, for
   the release room's differencing guard alone. It is in no release.
 """
@@ -41,7 +42,7 @@ def make_crosswalk(hub: Hub, release: str, recipient: str, now: datetime, random
         known = registry.crosswalk()
     students = known["student_id"].drop_duplicates().tolist()
     if agreement.terms.linkage.release_ids == "stable_for_updates":
-        ids = _stable(hub, recipient, students, random_bytes)
+        ids = _stable(hub, f"{agreement.terms.id}.{recipient}", students, random_bytes)
     else:
         ids = release_ids(students, random_bytes)
     table = pd.DataFrame(
@@ -79,9 +80,9 @@ def read_crosswalk(hub: Hub, path: Path, agreement: StandingAgreement) -> pd.Dat
         return pd.read_parquet(BytesIO(package.member(_MEMBER)))
 
 
-def _stable(hub: Hub, recipient: str, students: list[str], random_bytes: Callable[[int], bytes]) -> pd.Series[str]:
+def _stable(hub: Hub, project: str, students: list[str], random_bytes: Callable[[int], bytes]) -> pd.Series[str]:
     keys = hub.keys("registrar")
-    path = hub.room("registrar", "release-ids") / f"{recipient}.sealed"
+    path = hub.room("registrar", "release-ids") / f"{project}.sealed"
     earlier = pd.Series([], index=pd.Index([], name="student", dtype="str"), dtype="string", name="release_id")
     if path.exists():
         frame = pd.read_parquet(BytesIO(unseal_bytes(path.read_bytes(), keys, str(path))))

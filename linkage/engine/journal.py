@@ -1,19 +1,22 @@
 """What the hub writes into its ledger, and when.
 
 The ledger lies beside the rooms (HUB/ledger.jsonl) and holds counts and hashes only. An act is entered after it took
-effect; if a kill comes between, the act is repeated by the re-run and entered then.
+effect; if a kill comes between, the act is repeated by the re-run and entered then. What was asked and refused is
+entered too: a series of attempts is what oversight wants to see.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from linkage.engine.receive import Received
 from linkage.engine.rooms import Hub
+from linkage.errors import DisclosureError, LinkageError, Refused
 from linkage.exchange.package import package_sha256
-from linkage.governance.events import Disclosed, Enacted, Linked
+from linkage.governance.events import Disclosed, Enacted, Linked, RefusedRequest
 from linkage.governance.events import Received as ReceivedEvent
 from linkage.governance.heads import SignedHead, sign_head
 from linkage.governance.ledger import append, create_ledger, verify_ledger
@@ -75,3 +78,27 @@ def linked(hub: Hub, certificate: Certificate, now: datetime) -> None:
 def disclosed(hub: Hub, event: Disclosed, now: datetime) -> SignedHead:
     """Enter a disclosure, as 34 CFR 99.32 asks; returns the signed head that goes out with it."""
     return sign_head(append(ledger_path(hub), event, now), hub.keys("release"), now)
+
+
+@contextmanager
+def noting_refusals(hub: Hub, request: str, now: datetime) -> Iterator[None]:
+    """Enter a request that the agreement or disclosure control refuses, and let the refusal go on to whoever asked."""
+    try:
+        yield
+    except (Refused, DisclosureError) as refusal:
+        standing = hub.agreement()
+        event = RefusedRequest(
+            agreement=standing.terms.id,
+            agreement_sha256=standing.sha256,
+            request=request[:200],
+            reasons=tuple(reason[:4000] for reason in _reasons(refusal)[:100]),
+        )
+        append(ledger_path(hub), event, now)
+        raise
+
+
+def _reasons(refusal: LinkageError) -> list[str]:
+    """Return the clauses; of a table that would tell too much only that it would, for the cells tell it again."""
+    if isinstance(refusal, DisclosureError):
+        return ["disclosure_control: what was asked for would let a small group be worked out"]
+    return list(refusal.problems) or [refusal.message]

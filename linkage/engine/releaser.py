@@ -5,6 +5,7 @@ Rules:
 - Nothing is made before the agreement allows it, and everything that is made passed the disclosure audit.
 - Payload is plain text only in the release room's own scratch folder, which is emptied when the work ends, however it
   ends; what a kill leaves there is swept before the next.
+- What is refused is entered in the ledger as well as what is released.
 - The bundle is sealed to the recipient's pinned key; the disclosure is entered in the ledger as 34 CFR 99.32 asks,
   and the ledger's signed head goes out beside the bundle.
 - What later releases are checked against is kept, and the ledger entry made, *before* the bundle appears under its
@@ -106,6 +107,22 @@ def release(
 
     Raises Refused with every clause, DisclosureError where the audit fails, InputError where payload is missing.
     """
+    asked = f"release of {', '.join(output_ids)} to {recipient} for {purpose}"
+    with journal.noting_refusals(hub, asked, now):
+        return _release(hub, output_ids, recipient, purpose, out, now, random_bytes, users, report)
+
+
+def _release(
+    hub: Hub,
+    output_ids: Sequence[str],
+    recipient: str,
+    purpose: str,
+    out: Path,
+    now: datetime,
+    random_bytes: Callable[[int], bytes],
+    users: tuple[str, ...],
+    report: Report,
+) -> Released:
     agreement = hub.agreement()
     permitted = [PermittedRelease(agreement, o, recipient, purpose, now.date(), users) for o in output_ids]
     party = agreement.terms.party(recipient)
@@ -115,7 +132,7 @@ def release(
     report("crosswalk", 0.0)
     crosswalk = read_crosswalk(hub, make_crosswalk(hub, name, recipient, now, random_bytes), agreement)
     report("crosswalk", 1.0)
-    payloads = _payloads(hub, agreement, {d.key for p in permitted for d in p.datasets}, now.date())
+    payloads = _payloads(hub, agreement, {d.key for p in permitted for d in p.sources}, now.date())
     history = kept_records(hub)
     with _scratch(hub) as scratch:
         outputs = []
@@ -188,7 +205,7 @@ def _disclosure(permission: PermittedRelease, persons: int, bundle_sha256: str) 
         interest=recipient.interest,
         purpose=permission.purpose,
         users=permission.users or tuple(user.name for user in recipient.named_users),
-        providers=tuple(dict.fromkeys(dataset.provider for dataset in permission.datasets)),
+        providers=tuple(dict.fromkeys(dataset.provider for dataset in permission.sources)),
         elements=tuple(permission.output.elements),
         persons=persons,
         further_recipients=terms.redisclosure.allowed_to,

@@ -30,6 +30,7 @@ from linkage.exchange.keys import PrivateKeys, PublicKeys, generate_keys, load_p
 from linkage.governance.signatures import signatures_path
 from linkage.governance.standing import StandingAgreement, load_agreement
 from linkage.governance.statements import statements_path
+from linkage.governance.succession import succession_problems
 from linkage.spec.load import load_spec, spec_path
 from linkage.spec.model import LinkageSpec
 
@@ -83,8 +84,7 @@ class Hub:
             for room in ROOMS
             if standing.terms.hub.public_keys(room) != self.keys(room).public
         ]
-        if self._current.exists() and (now := self.agreement().terms.id) != standing.terms.id:
-            problems.append(f"this hub already works under {now}")
+        problems += succession_problems(self.agreement() if self._current.exists() else None, standing)
         if problems:
             raise StoreError(f"{agreement} cannot be this hub's agreement", problems)
         folder = self.folder / "agreement" / standing.sha256[:16]

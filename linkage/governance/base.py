@@ -29,6 +29,12 @@ def _three_parts(reference: str) -> str:
     return reference
 
 
+def _two_parts(reference: str) -> str:
+    if len(reference.split(".")) != 2 or not all(reference.split(".")):
+        raise ValueError("expected provider.dataset, such as lakeside-district.enrollment")
+    return reference
+
+
 Text = Annotated[str, Field(min_length=1, max_length=4000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="lower-case letters, digits, -")]
@@ -36,5 +42,6 @@ Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64}|pending)$", description="
 SigningKey = Annotated[str, Field(pattern=r"^(ed25519:[A-Za-z0-9+/]{43}=|pending)$")]
 SealingKey = Annotated[str, Field(pattern=r"^(age1[0-9a-z]{58}|pending)$")]
 ElementRef = Annotated[str, Field(max_length=300, description="provider.dataset.element"), AfterValidator(_three_parts)]
+DatasetRef = Annotated[str, Field(max_length=200, description="provider.dataset"), AfterValidator(_two_parts)]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]

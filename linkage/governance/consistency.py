@@ -5,6 +5,8 @@ Rules, each a check of ``problems_within``:
 - IDs are unique; whatever is referred to is listed; providers provide, recipients receive; there is one hub.
 - The custodian of the shared secret is not the hub (the hub could otherwise try every name).
 - Row-level outputs hold no ``aggregate_only`` and no ``link_only`` element; none joins what may never be joined.
+- A cohort and a flag's rule test listed elements, of a type that the test is for; the persons of a research file are
+  not chosen by an ``aggregate_only`` element, which being in the file would tell.
 - Data are destroyed on a stated day, not before the end of use (34 CFR 99.31(a)(6)(iii)(C)(4)).
 - Each legal basis finds its mandatory clauses: studies (duration), audit or evaluation (the representative is a
   party), wages (inspection, an employer threshold, an element that tells employers apart).
@@ -15,26 +17,37 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from linkage.governance.base import PENDING
+from linkage.governance.datasets import ValueType
+from linkage.governance.outputs import cohort_of
 from linkage.spec.strict_yaml import Path
 
 if TYPE_CHECKING:
     from linkage.governance.model import Agreement
+    from linkage.governance.outputs import FlagCondition, Output
 
 Problem = tuple[Path, str]
 
 
 def problems_within(agreement: Agreement) -> list[Problem]:
     """Return every inconsistency, with the path of the clause to mend."""
-    checks = (_identities, _references, _uses, _never_joined, _dates, _legal_bases, _pending, _versions)
+    checks = (
+        _identities, _references, _uses, _cohorts, _flag_rules, _never_joined, _dates, _legal_bases, _pending,
+        _versions,
+    )  # fmt: skip
     return [problem for check in checks for problem in check(agreement)]
 
 
 def dataset_keys(references: Iterable[str]) -> frozenset[str]:
     """Return the ``provider.dataset`` of each ``provider.dataset.element``."""
     return frozenset(".".join(reference.split(".", 2)[:2]) for reference in references)
+
+
+def drawn_from(output: Output) -> frozenset[str]:
+    """Return the ``provider.dataset`` of all that an output holds, is computed from or is chosen by."""
+    return dataset_keys(output.elements) | {part.dataset for part in cohort_of(output)}
 
 
 def joined_against(agreement: Agreement, keys: Iterable[str]) -> tuple[int, tuple[str, ...]] | None:
@@ -132,9 +145,48 @@ def _uses(agreement: Agreement) -> Iterator[Problem]:
             yield ("disclosure_control",), f"microdata rules are missing: `{output.id}` is a file of rows"
 
 
+def _cohorts(agreement: Agreement) -> Iterator[Problem]:
+    datasets = {dataset.key: dataset for dataset in agreement.data}
+    for number, output in enumerate(agreement.outputs):
+        for place, part in enumerate(cohort_of(output)):
+            path: Path = ("outputs", number, "cohort", place)
+            if part.dataset not in datasets:
+                yield path, f"`{part.dataset}` is not a dataset listed under data"
+                continue
+            for condition in part.where:
+                element = datasets[part.dataset].element(condition.column)
+                if element is None or element.use == "link_only":
+                    yield path, f"`{condition.column}` is not a shared element of {part.dataset}"
+                elif element.use == "aggregate_only" and output.kind == "research_file":
+                    yield path, f"`{condition.column}` is aggregate_only: being in the file would tell it of a person"
+
+
+def _flag_rules(agreement: Agreement) -> Iterator[Problem]:
+    for number, output in enumerate(agreement.outputs):
+        for place, condition in enumerate(output.rule if output.kind == "flag_back" else ()):
+            found = agreement.resolve(condition.element)
+            if found is not None and found[1].type not in _tested_types(condition):
+                reason = f"{condition.test} does not test a {found[1].type}"
+                yield ("outputs", number, "rule", place), reason
+
+
+def _tested_types(condition: FlagCondition) -> tuple[ValueType, ...]:
+    match condition.test:
+        case "present":
+            return get_args(ValueType)
+        case "is_true":
+            return ("boolean",)
+        case "any_of":
+            return ("code", "text")
+        case "within_days":
+            return ("date",)
+        case _:
+            return ("integer", "number")
+
+
 def _never_joined(agreement: Agreement) -> Iterator[Problem]:
     for number, output in enumerate(agreement.outputs):
-        parts = output.providers if output.kind == "crosswalk" else dataset_keys(output.elements)
+        parts = output.providers if output.kind == "crosswalk" else drawn_from(output)
         against = joined_against(agreement, parts)
         if against is not None:
             group, names = against

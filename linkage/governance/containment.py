@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from linkage.governance.datasets import Dataset, Use
-from linkage.governance.outputs import Crosswalk, Output, Table
+from linkage.governance.outputs import Crosswalk, FlagBack, Output, Table, cohort_of
 from linkage.spec.strict_yaml import Path
 
 if TYPE_CHECKING:
@@ -115,6 +115,10 @@ def _outputs(child: Agreement, parent: Agreement) -> Iterator[Problem]:
 
 def _output_inside(output: Output, above: Output) -> bool:
     if output.kind != above.kind or not set(output.recipients) <= set(above.recipients):
+        return False
+    if cohort_of(above) and cohort_of(output) != cohort_of(above):
+        return False
+    if isinstance(output, FlagBack) and isinstance(above, FlagBack) and output.rule != above.rule:
         return False
     if isinstance(output, Table) and isinstance(above, Table) and not set(output.dimensions) <= set(above.dimensions):
         return False

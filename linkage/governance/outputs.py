@@ -5,17 +5,21 @@ Rules:
 - A release that is not listed, or holds an element that its entry does not list, is refused.
 - A research file holds rows of persons: only ``output`` and ``output_coarsened`` elements.
 - A table holds statistics: besides those, ``aggregate_only`` elements as measure or dimension.
-- A flag back tells one provider yes or no about its own students, and never why.
+- A file or table may be of a *cohort*: persons with a record in one of the named datasets that meets every condition.
+- A flag back tells one provider yes or no about its own students, and never why. Its rule is a list of conditions on
+  listed elements, which the machine tests and the prose repeats; there is no rule in free text.
 - A crosswalk gives one recipient two providers' tokens for the same person; only where the law lets both know.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from linkage.governance.base import Clause, ElementRef, Id, Name, Text
+from linkage.governance.base import Clause, DatasetRef, ElementRef, Id, Name, Text
+from linkage.governance.datasets import Condition
+from linkage.spec.strict_yaml import FieldsError
 
 Statistic = Literal["count", "rate", "sum", "mean", "median"]
 
@@ -27,7 +31,20 @@ class _Output(Clause):
     purposes: tuple[Id, ...] = Field(min_length=1, description="codes of purpose.permitted_uses")
 
 
-class ResearchFile(_Output):
+class CohortPart(Clause):
+    """Persons with a record in one dataset that meets every condition."""
+
+    dataset: DatasetRef
+    where: tuple[Condition, ...] = ()
+
+
+class _OfCohort(_Output):
+    cohort: tuple[CohortPart, ...] = Field(
+        (), description="whose persons; absent: of a file all, of a table those of its first dimension's dataset"
+    )
+
+
+class ResearchFile(_OfCohort):
     """Person by period, under IDs made for this release."""
 
     kind: Literal["research_file"]
@@ -44,7 +61,7 @@ class Measure(Clause):
     definition: Text | None = None
 
 
-class Table(_Output):
+class Table(_OfCohort):
     """A statistic for each combination of the dimensions' values, with margins."""
 
     kind: Literal["table"]
@@ -57,13 +74,47 @@ class Table(_Output):
         return tuple(dict.fromkeys([*self.dimensions, *(e for m in self.measures for e in m.elements)]))
 
 
+class FlagCondition(Clause):
+    """One test of one element; exactly one test is given."""
+
+    element: ElementRef
+    present: Literal[True] | None = None
+    is_true: Literal[True] | None = None
+    any_of: tuple[str, ...] | None = Field(None, min_length=1)
+    at_least: float | None = None
+    at_most: float | None = None
+    within_days: int | None = Field(None, ge=0, le=36525, description="days before the release, its day included")
+
+    @model_validator(mode="after")
+    def _one_test(self) -> FlagCondition:
+        given = [name for name in FLAG_TESTS if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise FieldsError([((), f"give exactly one of {', '.join(FLAG_TESTS)}")])
+        return self
+
+    @property
+    def test(self) -> str:
+        """The name of the test that is given."""
+        return next(name for name in FLAG_TESTS if getattr(self, name) is not None)
+
+
+FLAG_TESTS: Final = ("present", "is_true", "any_of", "at_least", "at_most", "within_days")
+
+
 class FlagBack(_Output):
-    """A yes or no per person, returned to one provider for its own persons."""
+    """A yes or no per person, returned to one provider for its own persons.
+
+    Yes: one record of one dataset meets every condition that the rule lists for that dataset.
+    """
 
     kind: Literal["flag_back"]
     flag: Id
-    elements: tuple[ElementRef, ...] = Field(min_length=1, description="what the flag is computed from")
-    rule: Text
+    rule: tuple[FlagCondition, ...] = Field(min_length=1)
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """What the flag is computed from."""
+        return tuple(dict.fromkeys(condition.element for condition in self.rule))
 
 
 class Crosswalk(_Output):
@@ -80,3 +131,8 @@ class Crosswalk(_Output):
 
 Output = Annotated[ResearchFile | Table | FlagBack | Crosswalk, Field(discriminator="kind")]
 OutputKind = Literal["research_file", "table", "flag_back", "crosswalk"]
+
+
+def cohort_of(output: Output) -> tuple[CohortPart, ...]:
+    """Return the parts of an output's cohort; none where it is not of one."""
+    return output.cohort if isinstance(output, ResearchFile | Table) else ()

@@ -16,7 +16,7 @@ from linkage.governance.datasets import (
     YearOnly,
 )
 from linkage.governance.model import Agreement
-from linkage.governance.outputs import Crosswalk, FlagBack, Output, ResearchFile, Table
+from linkage.governance.outputs import CohortPart, Crosswalk, FlagBack, FlagCondition, Output, ResearchFile, Table
 from linkage.governance.prose_parts import Grid, Section, listed
 
 _USES = {
@@ -25,6 +25,7 @@ _USES = {
     "output_coarsened": "may be released in coarser form",
     "aggregate_only": "in tables and flags only; never by row",
 }
+_FORMS = {"long": "one for each person, source and period", "wide": "one for each person"}
 _BASES = {
     "ferpa_studies": "FERPA, studies exception",
     "ferpa_audit_evaluation": "FERPA, audit or evaluation exception",
@@ -152,20 +153,55 @@ def outputs_section(terms: Agreement) -> Section:
 def _content(output: Output) -> str:
     match output:
         case ResearchFile():
-            return f"a file of rows, one per person and period ({output.form}), with {_by_dataset(output.elements)}."
+            return (
+                f"a file of rows, {_FORMS[output.form]}, with {_by_dataset(output.elements)}.{_cohort(output.cohort)}"
+            )
         case Table():
             measures = "; ".join(
                 f"{m.name} ({m.statistic})" + (f", {m.definition.rstrip('.')}" if m.definition else "")
                 for m in output.measures
             )
-            return f"a table of {measures}; by {_by_dataset(output.dimensions)}."
+            return f"a table of {measures}; by {_by_dataset(output.dimensions)}.{_cohort(output.cohort)}"
         case FlagBack():
             return (
-                f"a yes or no ({output.flag}) for each of the recipient's own persons, without the reason, computed "
-                f"from {_by_dataset(output.elements)}: {output.rule}"
+                f"a yes or no ({output.flag}) for each of the recipient's own persons, without the reason. "
+                f"{flag_rule(output)}"
             )
         case Crosswalk():
             return f"which record of {output.providers[0]} is which of {output.providers[1]}, and nothing else."
+
+
+def flag_rule(output: FlagBack) -> str:
+    """Say when a flag is up."""
+    by_dataset: dict[str, list[str]] = {}
+    for condition in output.rule:
+        provider, dataset, element = condition.element.split(".", 2)
+        by_dataset.setdefault(f"{dataset} of {provider}", []).append(f"{element} {_test(condition)}")
+    records = (f"a record in {owner} has {' and '.join(tests)}" for owner, tests in by_dataset.items())
+    return f"Yes if {', or if '.join(records)}; otherwise no."
+
+
+def _test(condition: FlagCondition) -> str:
+    if condition.any_of is not None:
+        return f"equal to {' or '.join(condition.any_of)}"
+    if condition.within_days is not None:
+        days = condition.within_days
+        return "on the day of the release" if not days else f"within the {days} days before the release"
+    if condition.at_least is not None:
+        return f"of at least {condition.at_least:g}"
+    if condition.at_most is not None:
+        return f"of at most {condition.at_most:g}"
+    return "true" if condition.is_true else "recorded"
+
+
+def _cohort(cohort: Sequence[CohortPart]) -> str:
+    """Say whose persons an output is of; nothing where the agreement does not choose them."""
+    parts = []
+    for part in cohort:
+        provider, dataset = part.dataset.split(".")
+        where = " and ".join(f"whose {c.column} is {' or '.join(c.any_of)}" for c in part.where)
+        parts.append(f"a record in {dataset} of {provider}{f' {where}' if where else ''}")
+    return f" It is of persons with {', or with '.join(parts)}, and of no others." if parts else ""
 
 
 def _by_dataset(references: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 
 from linkage.governance.consistency import dataset_keys, joined_against
 from linkage.governance.lookup import Finding, element_place, output_place
-from linkage.governance.outputs import Output, Table
+from linkage.governance.outputs import Output, Table, cohort_of
 from linkage.governance.parties import NamedUser, Recipient
 from linkage.governance.requests import Release
 from linkage.governance.standing import StandingAgreement
@@ -49,6 +49,10 @@ def refuse_release(agreement: StandingAgreement, request: Release, today: date) 
     for reference in request.dimensions:
         if reference not in dimensions:
             yield agreement.cite(*place, "dimensions"), f"{reference} is not a dimension of {output.id}"
+    chosen_by = {part.dataset for part in cohort_of(output)}
+    for key in request.cohort:
+        if key not in chosen_by:
+            yield agreement.cite(*place), f"its persons are not chosen by {key}"
     yield from _threshold(agreement, request)
     irb = terms.irb
     if irb is not None and irb.expires is not None and today > irb.expires:
@@ -70,7 +74,7 @@ def _elements(agreement: StandingAgreement, request: Release) -> Iterator[Findin
             yield agreement.cite(*place, "use"), f"{name} is link_only: it leaves in no output"
         elif found[1].use == "aggregate_only" and request.kind not in ("table", "flag_back"):
             yield agreement.cite(*place, "use"), f"{name} is aggregate_only: it is never released by row"
-    against = joined_against(terms, dataset_keys(_references(request)))
+    against = joined_against(terms, _drawn(request))
     if against is not None:
         group, names = against
         clause = agreement.cite("linkage", "never_joined", group)
@@ -81,10 +85,14 @@ def _references(request: Release) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*request.elements, *request.dimensions)))
 
 
+def _drawn(request: Release) -> frozenset[str]:
+    return dataset_keys(_references(request)) | set(request.cohort)
+
+
 def _threshold(agreement: StandingAgreement, request: Release) -> Iterator[Finding]:
     if request.person_threshold is None:
         return
-    keys = dataset_keys(_references(request))
+    keys = _drawn(request)
     strictest = agreement.terms.disclosure_rules(keys).person_threshold
     if request.person_threshold >= strictest:
         return

@@ -69,8 +69,9 @@ class Release:
     """The hub releases an output to a recipient.
 
     ``elements`` are all that it holds or is computed from, as provider.dataset.element; ``dimensions`` those
-    by which a table is broken down. ``users`` are the persons it goes to; none means all named users.
-    ``person_threshold`` is what the disclosure control will apply, where the caller chose one.
+    by which a table is broken down; ``cohort`` the datasets (provider.dataset) that choose its persons. ``users``
+    are the persons it goes to; none means all named users. ``person_threshold`` is what the disclosure control
+    will apply, where the caller chose one.
     """
 
     output: str
@@ -79,6 +80,7 @@ class Release:
     purpose: str
     elements: tuple[str, ...] = ()
     dimensions: tuple[str, ...] = ()
+    cohort: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     person_threshold: int | None = None
 

@@ -34,7 +34,7 @@ from linkage.release.payload import PERSON_TOKEN
 from linkage.release.people import (
     DatasetCounts,
     count_people,
-    find_members,
+    find_people,
     link_columns,
     linked_rows,
     open_sources,
@@ -81,7 +81,6 @@ def assemble(
     payloads: Mapping[str, Source],
     crosswalk: Source,
     workspace: Workspace,
-    cohort: Sequence[str] = (),
 ) -> AssembledFile:
     """Assemble a research file into Parquet files in the workspace's scratch folder.
 
@@ -93,9 +92,9 @@ def assemble(
         raise InputError(f"{output.id} is a {output.kind}, not a research file.")
     placed, datasets = place_elements(permitted), permitted.datasets
     with workspace.connect() as connection:
-        open_sources(connection, datasets, payloads, crosswalk, cohort)
+        open_sources(connection, permitted.sources, payloads, crosswalk)
         as_joined, rows_path = workspace.scratch / "joined.parquet", workspace.scratch / "rows.parquet"
-        linked = _join(connection, placed, datasets, cohort, as_joined)
+        linked = _join(connection, permitted, placed, as_joined)
         rule = permitted.rules.microdata
         assert rule is not None, "an agreement with a research file has rules for its rows"
         protected, microdata = anonymised_sql(connection, rule, quasi_columns(rule, placed), "joined")
@@ -115,24 +114,19 @@ def assemble(
 
 
 def _join(
-    connection: duckdb.DuckDBPyConnection,
-    placed: Sequence[Placed],
-    datasets: Sequence[Dataset],
-    cohort: Sequence[str],
-    path: Path,
+    connection: duckdb.DuckDBPyConnection, permitted: PermittedRelease, placed: Sequence[Placed], path: Path
 ) -> dict[str, int]:
     """Write the rows of everyone in the release, in no order, and say how many rows of each dataset are linked.
 
-    Makes the views ``joined``, ``members`` (person, dataset) and ``people`` (person).
+    Makes the view ``joined`` and the tables ``members`` (person, dataset) and ``people`` (person).
     """
+    datasets, cohort = permitted.datasets, permitted.cohort
     if cohort:
-        find_members(connection, [dataset for dataset in datasets if dataset.key in cohort], ())
+        find_people(connection, permitted.sources, cohort)
     parts = " UNION ALL ".join(_dataset_sql(placed, dataset) for dataset in datasets)
     chosen = f"SELECT * FROM ({parts}) SEMI JOIN people USING (person)" if cohort else parts
     write_parquet(connection, chosen, path)
     connection.execute(f"CREATE VIEW joined AS SELECT * FROM read_parquet({literal(str(path))})")
-    if cohort:
-        connection.execute("DROP TABLE members")
     connection.execute(f"CREATE TABLE members AS SELECT DISTINCT person, {DATASET} FROM joined")
     if not cohort:
         connection.execute("CREATE TABLE people AS SELECT DISTINCT person FROM members")

@@ -7,7 +7,8 @@ Rules:
   record that was linked to the person). EDFacts FS160 wants the same distinction (NOENROLL and NO).
 - A crosswalk gives each record one person. One that gives two is refused.
 - A payload record that no one linked has no release ID; it is counted and left out.
-- The people of a release are those with a row in one of the ``cohort`` datasets; without a cohort, in any.
+- The people of a release are those with a row, in one of the ``cohort``'s datasets, that meets its conditions; without
+  a cohort, those with a row in any dataset.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import duckdb
 
 from linkage.errors import InputError
 from linkage.governance.datasets import Dataset
+from linkage.governance.outputs import CohortPart
 from linkage.release.coarsen import literal, name
 from linkage.release.columns import RELEASE_ID, Column
 from linkage.release.payload import PERSON_TOKEN
@@ -46,7 +48,6 @@ def open_sources(
     datasets: Sequence[Dataset],
     payloads: Mapping[str, Source],
     crosswalk: Source,
-    cohort: Sequence[str],
 ) -> None:
     """Make what assembly reads; raises InputError.
 
@@ -54,10 +55,8 @@ def open_sources(
     their own order, because a number joins and sorts faster than an ID.
     """
     missing = [dataset.key for dataset in datasets if dataset.key not in payloads]
-    strangers = sorted(set(cohort) - {dataset.key for dataset in datasets})
-    problems = [f"{key}: its payload is missing" for key in missing]
-    problems += [f"{key}: not a dataset of this output, so it cannot be its cohort" for key in strangers]
-    if problems:
+    if missing:
+        problems = [f"{key}: its payload is missing" for key in missing]
         raise InputError("The release cannot be assembled.", problems, "Seal and receive the payload first.")
     add_source(connection, "crosswalk_given", crosswalk, (AGENCY, PERSON_TOKEN, RELEASE_ID))
     _refuse_ambiguous(connection)
@@ -70,15 +69,29 @@ def open_sources(
         add_source(connection, payload_view(dataset), payloads[dataset.key], (PERSON_TOKEN, *columns))
 
 
-def find_members(connection: duckdb.DuckDBPyConnection, datasets: Sequence[Dataset], cohort: Sequence[str]) -> None:
-    """Make ``members`` (person, dataset), who has rows in which dataset, and ``people`` (person), the cohort."""
+def find_members(connection: duckdb.DuckDBPyConnection, datasets: Sequence[Dataset]) -> None:
+    """Make ``members`` (person, dataset): who has rows in which dataset."""
     members = " UNION ALL ".join(
         f"SELECT DISTINCT x.person, {literal(dataset.key)} AS dataset FROM {linked_rows(dataset, PERSON_TOKEN)} x"
         for dataset in datasets
     )
     connection.execute(f"CREATE TABLE members AS {members}")
-    inside = f"WHERE dataset IN ({', '.join(map(literal, cohort))})" if cohort else ""
-    connection.execute(f"CREATE TABLE people AS SELECT DISTINCT person FROM members {inside}")
+
+
+def find_people(
+    connection: duckdb.DuckDBPyConnection, datasets: Sequence[Dataset], cohort: Sequence[CohortPart]
+) -> None:
+    """Make ``people`` (person): those of the cohort."""
+    owner = {dataset.key: dataset for dataset in datasets}
+    parts = []
+    for part in cohort:
+        columns = dict.fromkeys((PERSON_TOKEN, *(condition.column for condition in part.where)))
+        rows = linked_rows(owner[part.dataset], ", ".join(map(name, columns)))
+        conditions = [
+            f"{name(condition.column)} IN ({', '.join(map(literal, condition.any_of))})" for condition in part.where
+        ]
+        parts.append(f"SELECT person FROM {rows} WHERE {' AND '.join(conditions) or 'TRUE'}")
+    connection.execute(f"CREATE TABLE people AS SELECT DISTINCT person FROM ({' UNION ALL '.join(parts)})")
 
 
 def payload_view(dataset: Dataset) -> str:

@@ -4,7 +4,7 @@ Rules:
 
 - It cannot be made unless :mod:`linkage.governance.decide` allows the output, its recipient, its purpose and each of
   its elements on that day; the refusal names every clause.
-- What it says (elements, rules, destruction date) is read from the agreement, never from the caller.
+- What it says (elements, cohort, rules, destruction date) is read from the agreement, never from the caller.
 - Where an agreement lies inside others, the earliest destruction date holds.
 """
 
@@ -13,11 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from linkage.governance.consistency import dataset_keys
+from linkage.governance.consistency import dataset_keys, drawn_from
 from linkage.governance.datasets import Dataset, Element
 from linkage.governance.decide import require
 from linkage.governance.model import Agreement
-from linkage.governance.outputs import Output, Table
+from linkage.governance.outputs import CohortPart, Output, Table, cohort_of
 from linkage.governance.requests import Release
 from linkage.governance.standing import StandingAgreement
 from linkage.governance.thresholds import DisclosureControl
@@ -51,9 +51,20 @@ class PermittedRelease:
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
-        """The datasets that the output draws on, in the agreement's order."""
+        """The datasets of which the output has elements, in the agreement's order."""
         keys = dataset_keys(self.output.elements)
         return tuple(dataset for dataset in self.terms.data if dataset.key in keys)
+
+    @property
+    def sources(self) -> tuple[Dataset, ...]:
+        """All datasets that must be there: those with elements, and those that choose the persons."""
+        keys = drawn_from(self.output)
+        return tuple(dataset for dataset in self.terms.data if dataset.key in keys)
+
+    @property
+    def cohort(self) -> tuple[CohortPart, ...]:
+        """Whose persons the output is of, where the agreement says so."""
+        return cohort_of(self.output)
 
     def elements_of(self, dataset: Dataset) -> tuple[Element, ...]:
         """Return the elements of one dataset that the output lists, in the output's order."""
@@ -73,7 +84,7 @@ class PermittedRelease:
     @property
     def rules(self) -> DisclosureControl:
         """The strictest disclosure rules of everything that contributes."""
-        return self.terms.disclosure_rules(dataset_keys(self.output.elements))
+        return self.terms.disclosure_rules(drawn_from(self.output))
 
     @property
     def destroy_by(self) -> date:
@@ -93,5 +104,6 @@ class PermittedRelease:
             purpose=self.purpose,
             elements=tuple(output.elements) if output is not None else (),
             dimensions=output.dimensions if isinstance(output, Table) else (),
+            cohort=tuple(part.dataset for part in self.cohort) if output is not None else (),
             users=self.users,
         )

@@ -66,15 +66,13 @@ def make_table(
     workspace: Workspace,
     release: str,
     history: Sequence[disclosure.ReleaseRecord] = (),
-    cohort: Sequence[str] = (),
 ) -> ProtectedTable:
     """Make one table output and protect it, together with ``history``; raises DisclosureError if that cannot be.
 
-    ``release`` names it in certificates and in later refusals. ``cohort`` are the datasets whose persons are
-    counted; without one, that of the first dimension.
+    ``release`` names it in certificates and in later refusals.
     """
     with workspace.connect() as connection:
-        units = gather_units(connection, permitted, payloads, crosswalk, cohort)
+        units = gather_units(connection, permitted, payloads, crosswalk)
     if not len(units.persons):
         raise InputError(f"No person falls in the table {permitted.output_id}.")
     result = disclosure.protect(

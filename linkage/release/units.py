@@ -27,7 +27,7 @@ import pandas as pd
 
 from linkage.errors import InputError
 from linkage.governance.datasets import Dataset
-from linkage.governance.outputs import Table
+from linkage.governance.outputs import CohortPart, Table
 from linkage.release.coarsen import literal, name, output_form, typed_sql
 from linkage.release.measures.binding import bind_roles, exact_view
 from linkage.release.measures.compute import outcome_sql
@@ -35,6 +35,7 @@ from linkage.release.people import (
     NO_RECORDS,
     NOT_LINKED,
     find_members,
+    find_people,
     link_column,
     linked_rows,
     open_sources,
@@ -79,7 +80,6 @@ def gather_units(
     permitted: PermittedRelease,
     payloads: Mapping[str, Source],
     crosswalk: Source,
-    cohort: Sequence[str],
 ) -> Units:
     """Join what the table draws on into units. Raises InputError where the table is not one that can be made."""
     output = permitted.output
@@ -87,9 +87,10 @@ def gather_units(
         raise InputError(f"{output.id} is a {output.kind}, not a table.")
     dimensions = plan_dimensions(permitted, output)
     measures = plan_measures(permitted, output, dimensions)
-    base = cohort or (dimensions[0].dataset.key,)
-    open_sources(connection, permitted.datasets, payloads, crosswalk, base)
-    find_members(connection, permitted.datasets, base)
+    cohort = permitted.cohort or (CohortPart(dataset=dimensions[0].dataset.key),)
+    open_sources(connection, permitted.sources, payloads, crosswalk)
+    find_people(connection, permitted.sources, cohort)
+    find_members(connection, permitted.datasets)
     for dataset in permitted.datasets:
         shared = [element for element in dataset.elements if element.use != "link_only"]
         rows = linked_rows(dataset, ", ".join(f"{output_form(e).sql} AS {name(e.name)}" for e in shared))

@@ -153,7 +153,7 @@ def test_a_flag_goes_back_to_one_provider_for_its_own_persons(tmp_path):
     district = children(60)
     placed = children(10, first=5)
     grades = [{"StudentUniqueId": i, "SchoolYear": "2025", "GradeLevel": "09"} for i in district["local"]]
-    placements = [{"ChildID": i, "PlacementBegin": "2025-10-01"} for i in placed["local"]]
+    placements = [{"ChildID": i, "PlacementBegin": "2026-10-01"} for i in placed["local"]]
     consortium.receive(
         consortium.hash("lakeside-district", district),
         consortium.hash("child-welfare", placed),

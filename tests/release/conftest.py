@@ -125,6 +125,14 @@ outputs:
       - college.terms.term
       - college.terms.credits
       - college.terms.fulltime
+  - id: graders
+    kind: research_file
+    title: What became of third graders
+    recipients: [university]
+    purposes: [research]
+    cohort:
+      - {dataset: district.enrollment, where: [{column: Grade, any_of: ["03"]}]}
+    elements: [college.terms.term]
   - id: wide
     kind: research_file
     title: Students in one row
@@ -142,6 +150,16 @@ outputs:
     title: College by school
     recipients: [university]
     purposes: [research]
+    dimensions: [district.enrollment.School, district.enrollment.Race]
+    measures:
+      - {name: students, statistic: count}
+      - {name: went, statistic: rate, elements: [college.terms.term]}
+  - id: college-of-both
+    kind: table
+    title: College by school, of students and college students
+    recipients: [university]
+    purposes: [research]
+    cohort: [{dataset: district.enrollment}, {dataset: college.terms}]
     dimensions: [district.enrollment.School, district.enrollment.Race]
     measures:
       - {name: students, statistic: count}
@@ -212,8 +230,9 @@ outputs:
     recipients: [district]
     purposes: [research]
     flag: works
-    elements: [workforce.wages.earnings]
-    rule: Yes if there are wages.
+    rule:
+      - {element: workforce.wages.earnings, at_least: 1}
+      - {element: workforce.wages.quarter, any_of: [2024Q1]}
   - id: pairs
     kind: crosswalk
     title: Students of both

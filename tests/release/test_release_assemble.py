@@ -118,13 +118,15 @@ def test_a_record_that_no_one_linked_is_counted_and_left_out(run):
     assert (college.people_with_records, college.people_linked_without_records, college.people_not_linked) == (1, 1, 2)
 
 
-def test_a_cohort_keeps_everyone_else_out(run):
+def test_a_cohort_keeps_everyone_else_out_and_those_without_a_row_in(run):
     who, ids = crosswalk()
-    result = run(who=who, cohort=["district.enrollment"])
-    assert set(result["persons"].frame()["release_id"]) == {ids["s1"], ids["s2"], ids["s3"]}
-    assert ids["s4"] not in set(result["rows"].frame()["release_id"])
-    with pytest.raises(InputError, match="cannot be its cohort"):
-        run(cohort=["workforce.wages"])
+    rows = PAYLOADS["district.enrollment"]
+    third = {ids[f"s{token[-1]}"] for token in rows.loc[rows["Grade"] == "03", "person_token"]}
+    result = run("graders", who=who)
+    persons = result["persons"].frame().set_index("release_id")
+    assert set(persons.index) == third
+    assert set(result["rows"].frame()["release_id"]) <= third
+    assert list(persons.columns) == ["link_college_terms"]  # the dataset that chooses gives no column
 
 
 def test_wide_form_has_one_row_per_person_and_a_column_for_each_of_several_rows(run):

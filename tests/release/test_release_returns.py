@@ -26,10 +26,9 @@ def permit(agreement, today):
     return lambda output, recipient: PermittedRelease(agreement, output, recipient, "research", today)
 
 
-def flags(permit, tmp_path, **options):
-    result = make_flag_back(
-        permit("care", "district"), {"workforce.wages": WAGES}, CROSSWALK, Workspace(tmp_path), **options
-    )
+def flags(permit, tmp_path, wages=None):
+    payload = {"workforce.wages": WAGES if wages is None else wages}
+    result = make_flag_back(permit("care", "district"), payload, CROSSWALK, Workspace(tmp_path))
     return result, result["flags"].frame()
 
 
@@ -42,9 +41,12 @@ def test_a_flag_comes_back_for_ones_own_persons_only_and_without_the_reason(perm
     assert result.people == 3
 
 
-def test_a_flag_can_be_of_recent_years_only(permit, tmp_path):
-    _, frame = flags(permit, tmp_path, since=2025)
-    assert set(frame["works"]) == {"no"}
+def test_one_record_must_meet_every_condition_of_the_rule(permit, tmp_path):
+    apart = [("f1", "2024Q1", "E1", "0"), ("f1", "2023Q4", "E1", "100"), ("f2", "2024Q1", "E1", "1")]
+    _, frame = flags(permit, tmp_path, pd.DataFrame(apart, columns=WAGES.columns))
+    assert dict(zip(frame["person_token"], frame["works"], strict=True)) == {
+        "a1": "no", "a2": "yes", "a3": "no", "a33": "no",
+    }  # fmt: skip
 
 
 def test_a_flag_goes_to_nobody_else(permit):

@@ -118,7 +118,7 @@ def test_earnings_of_two_jobs_are_one_income_and_the_median_is_over_persons(make
     world = schools(A=20)
     for job, amount in (("E1", "1000"), ("E2", "500"), ("E3", "250"), ("E4", "250")):
         world.add("workforce.wages", range(20), quarter="2024Q1", employer_id=job, earnings=amount)
-    table = make(world, "earnings-by-school", cohort=["district.enrollment"])
+    table = make(world, "earnings-by-school")
     assert cell(table, "workers", School="Total") == "*"  # each person counts for one employer, and all for the same
     world = schools(A=40)
     for person in range(40):
@@ -166,7 +166,7 @@ def test_people_of_whom_nothing_is_known_are_told_apart(make):
     table = make(world, "college-by-school")
     assert cell(table, "students", School="A", Race="(missing)") == 20
     world.add("college.terms", range(100, 120), term="2024FA")
-    table = make(world, "college-by-school", cohort=["district.enrollment", "college.terms"])
+    table = make(world, "college-of-both")
     assert cell(table, "students", School="(not linked)", Race="(not linked)") == 20
 
 
