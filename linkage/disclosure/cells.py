@@ -27,7 +27,7 @@ from linkage.errors import InputError
 
 SPARE_TOTAL = 2.0
 """How much dearer a cell becomes with each dimension it totals."""
-HABIT = 0.5
+HABIT = 0.2
 """Factor on the cost of a cell that was hidden in the last table of the same series: patterns should not jump."""
 CHEAPEST = 1e-3
 """Cost of a cell that no table of this release prints."""

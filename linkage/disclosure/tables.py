@@ -18,6 +18,7 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -76,8 +77,9 @@ class Table:
     @property
     def series(self) -> str:
         """Name of the table in any vintage: the next year's table of the same series is its successor."""
-        rest = self.name.replace(self.vintage, " ") if self.vintage else self.name
-        return " ".join(rest.split())
+        if not self.vintage:
+            return self.name
+        return " ".join(re.sub(rf"(?<!\w){re.escape(self.vintage)}(?!\w)", " ", self.name).split())
 
     @property
     def level_columns(self) -> tuple[tuple[str, ...], ...]:

@@ -60,6 +60,22 @@ def test_z1_reaches_the_optimum():
     assert hidden(result, "z1") == (6, 6)
 
 
+@pytest.mark.parametrize(
+    ("name", "by", "count", "threshold", "cells", "primary", "most"),
+    [
+        ("d1", ["region", "main_income"], "freq", 4, 45, 3, 6),
+        ("mun_accidents", ["mun", "inj"], None, 3, 35, 24, 24),  # the published run counts the rows of the file
+    ],
+)
+def test_smaller_instances_hide_what_gauss_suppression_hides(name, by, count, threshold, cells, primary, most):
+    frame = pd.read_csv(DATA / f"ssb_{name}.inner.csv")
+    rules = DisclosureRules(person_threshold=threshold, protection="exact")
+    result = protect(Table(name, frame, by, count=count), rules)
+    assert len(result[name]) == cells
+    assert statuses(result, name)[0] == primary
+    assert hidden(result, name)[0] <= most
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("protection", "most"), [("interval", 690), ("exact", 650)])
 def test_d3_hides_no_more_than_is_known(protection, most):
@@ -84,32 +100,37 @@ def test_magnitude1_as_published_with_insiders_kept_out(rules, by_company, prima
     assert sum(found) <= most
 
 
-def test_four_by_four_with_two_hidden_in_every_line_still_gives_a_cell_back_until_x_b_is_hidden():
-    instance = json.loads((DATA / "sdctable_wb_4x4.json").read_text())
-    rows = [{"row": r, "col": c, "n": n} for r, line in instance["inner"].items() for c, n in line.items()]
-    frame = pd.DataFrame(rows)
-    asked = [{"row": r, "col": c} for r, c in instance["primary"]]
-    rules = DisclosureRules(person_threshold=0, protection="exact")
-    result = protect(Table("wb", frame, ["row", "col"], count="n", must_hide=asked), rules)
-    assert statuses(result, "wb") == (9, 1)
-    table = result["wb"]
-    codes = frame[["row", "col"]].to_numpy()
+def attacked(table, frame, by, cell, shown):
+    """The attacker's bounds on ``cell`` of a published ``table`` of which the rows ``shown`` are printed."""
+    codes = frame[by].to_numpy()
     match = [
-        ((codes[:, 0] == r) | (r == "Total")) & ((codes[:, 1] == c) | (c == "Total"))
-        for r, c in table[["row", "col"]].to_numpy()
+        np.logical_and.reduce([(codes[:, at] == code) | (code == "Total") for at, code in enumerate(row)])
+        for row in table[by].to_numpy()
     ]
     matrix = sparse.csr_matrix(np.array(match, dtype=float))
-    shown = table["count"].ne("*").to_numpy()
-    target = np.flatnonzero((table["row"] == "w") & (table["col"] == "b"))
-    before = shown.copy()
-    before[np.flatnonzero(~shown)] = [
-        {"row": r, "col": c} not in asked for r, c in table.loc[~shown, ["row", "col"]].to_numpy()
-    ]
     true = matrix @ frame["n"].to_numpy(float)
-    exact = Attack(matrix[np.flatnonzero(before)], true[before], matrix[target]).interval(0)
-    assert exact == pytest.approx((47, 47))
-    low, high = Attack(matrix[np.flatnonzero(shown)], true[shown], matrix[target]).interval(0)
-    assert low < 47 < high
+    target = np.flatnonzero((table[by].to_numpy() == np.array(cell, dtype=object)).all(axis=1))
+    return Attack(matrix[np.flatnonzero(shown)], true[shown], matrix[target]).interval(0)
+
+
+def test_four_by_four_with_two_hidden_in_every_line_still_gives_a_cell_back_until_one_more_is_hidden():
+    instance = json.loads((DATA / "sdctable_wb_4x4.json").read_text())
+    known = instance["known"]
+    rows = [{"row": r, "col": c, "n": n} for r, line in instance["inner"].items() for c, n in line.items()]
+    frame = pd.DataFrame(rows)
+    by = ["row", "col"]
+    asked = [{"row": r, "col": c} for r, c in instance["primary"]]
+    rules = DisclosureRules(person_threshold=0, protection="exact")
+    result = protect(Table("wb", frame, by, count="n", must_hide=asked), rules)
+    assert statuses(result, "wb") == (9, known["sdcTable_SIMPLEHEURISTIC_secondary"])
+    table = result["wb"]
+    wanted = np.array([{"row": r, "col": c} in asked for r, c in table[by].to_numpy()])
+    assert attacked(table, frame, by, ["w", "b"], ~wanted) == pytest.approx((47, 47))
+    assert attacked(table, frame, by, ["w", "b"], table["count"].ne("*").to_numpy()) == pytest.approx((0, 78))
+    assert known["attack_bounds_wb_after"] == [0, 78]
+    # The published comment names (x, b); the published interval is that of (x, d), the cell found here.
+    other = wanted | ((table["row"] == "x") & (table["col"] == "b")).to_numpy()
+    assert attacked(table, frame, by, ["w", "b"], ~other) == pytest.approx((0, 141))
 
 
 def test_two_groupings_of_regions_are_safe_alone_and_need_one_cell_together():
@@ -118,12 +139,17 @@ def test_two_groupings_of_regions_are_safe_alone_and_need_one_cell_together():
     rules = DisclosureRules(person_threshold=4, protection="exact")
     county = Table("county", frame, ["region"], levels={"region": ("county",)}, count="n")
     group = Table("group", frame, ["region"], levels={"region": ("group",)}, count="n")
-    assert statuses(protect(county, rules), "county") == (5, 0)
-    assert statuses(protect(group, rules), "group") == (5, 0)
+    alone = {table.name: protect(table, rules) for table in (county, group)}
+    assert statuses(alone["county"], "county") == (5, 0)
+    assert statuses(alone["group"], "group") == (5, 0)
+    together = []
+    for name, level in (("county", "county"), ("group", "group")):
+        shown = alone[name][name].set_index(["region", "region_level"])["count"]
+        together.append({code: n for (code, at), n in shown.items() if at == level and n != "*"})
+    assert together[1]["small"] - together[0]["county-1"] - 7 == 3, "K, from what each prints alone"
     both = protect([county, group], rules)
     assert statuses(both, "county") == (5, 1)
     explained = dict(both.explanation)["county"]
-    # Either of N (the published answer), or any other cell that parts K from it.
     assert explained.loc[explained["status"] == "complementary", "region"].tolist() == ["N"]
 
 
@@ -151,6 +177,7 @@ def test_dominance_protection_is_the_handbooks():
     rules = DisclosureRules(person_threshold=0, dominance=Dominance(n=1, k=85))
     cells = pd.DataFrame({"cell": ["a"]})
     needs = primary_needs(table, rules, ["cell"], cells, np.array([330.0]), np.zeros(1, dtype=bool))
+    assert needs.reason.tolist() == ["dominance"]
     assert 330 + needs.up[0] == pytest.approx(instance["known"]["safe_upper_bound"], abs=0.01)
 
 
@@ -166,3 +193,7 @@ def test_tau_argus_act_size_has_its_primary_cells_and_no_more_complementary_ones
     rules = DisclosureRules(person_threshold=3, amount_range=10, dominance=Dominance(n=1, k=85))
     result = protect(Table("act", pd.DataFrame(rows), ["activity", "size"], value="x"), rules)
     assert statuses(result, "act") == (2, 2)
+    explained = dict(result.explanation)["act"].set_index(["activity", "size"])["status"]
+    words = {"A": "primary", "B": "primary", "D": "complementary", "V": "published"}
+    for cell in instance["cells"]:
+        assert explained[cell["ACTIVITY"], cell["SIZE"]] == words[cell["Status"]]
