@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import tarfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -50,6 +51,24 @@ def archive_chunks(members: Iterable[tuple[str, int, Iterable[bytes]]]) -> Itera
         yield from content
         yield bytes(-size % _BLOCK)
     yield _END
+
+
+@contextmanager
+def growing_member(archive: BinaryIO, name: str) -> Iterator[None]:
+    """Lay a member out whose size nobody knows before its end: what the block writes to ``archive`` is its content."""
+    start = archive.tell()
+    archive.write(bytes(_BLOCK))
+    yield
+    size = archive.tell() - start - _BLOCK
+    archive.write(bytes(-size % _BLOCK))
+    archive.seek(start)
+    archive.write(_header(name, size))
+    archive.seek(0, 2)
+
+
+def end_archive(archive: BinaryIO) -> None:
+    """Write what stands behind an archive's last member."""
+    archive.write(_END)
 
 
 def list_entries(archive: BinaryIO, what: str) -> tuple[Entry, ...]:

@@ -2,9 +2,9 @@
 
 Rules:
 
-- Everything a receiver relies on is in it: kind, sender, recipients, context, check values, and the SHA-256 and
-  size of every member as stored. Recipients are inside the signed part, so a package that was sealed to one room
-  cannot be sealed again to another as if it had been meant for it.
+- Everything a receiver relies on is in it: kind, sender, recipients, context, check values, the SHA-256 and size of
+  every sealed envelope, and the members in each. Recipients are inside the signed part, so a package that was sealed
+  to one room cannot be sealed again to another as if it had been meant for it.
 - Its bytes are canonical JSON; other spellings of the same statement are refused.
 - ``facts`` are aggregates (counts, rates, per-field statistics), never a value of a person.
 """
@@ -22,7 +22,7 @@ from linkage.exchange.canonical import canonical_json
 from linkage.exchange.context import Context
 from linkage.exchange.keys import NAME_PATTERN
 
-FORMAT: Literal["linkage-package/v1"] = "linkage-package/v1"
+FORMAT: Literal["linkage-package/v2"] = "linkage-package/v2"
 MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "signature"
 MAX_MANIFEST_BYTES = 8 << 20
@@ -44,12 +44,19 @@ class Recipient(_Frozen):
 
 
 class MemberEntry(_Frozen):
-    """A member as stored: for one that is sealed to a single room, hash and size of the sealed bytes."""
+    """A member, and its size as the room that may read it will find it."""
 
     name: Annotated[str, Field(pattern=f"^{MEMBER_NAME}$")]
+    size: Annotated[int, Field(ge=0)]
+
+
+class EnvelopeEntry(_Frozen):
+    """An age file of the package: whose it is (None: every recipient's), its sealed bytes, and what is in it."""
+
+    sealed_for: Name | None
     sha256: Sha256
     size: Annotated[int, Field(ge=0)]
-    sealed_for: Name | None
+    members: tuple[MemberEntry, ...]
 
 
 class Heading(_Frozen):
@@ -80,27 +87,35 @@ class Heading(_Frozen):
 class Manifest(Heading):
     """The signed statement of a package."""
 
-    format: Literal["linkage-package/v1"] = FORMAT
+    format: Literal["linkage-package/v2"] = FORMAT
     sender: Name
     recipients: Annotated[tuple[Recipient, ...], Field(min_length=1)]
-    members: tuple[MemberEntry, ...]
+    envelopes: tuple[EnvelopeEntry, ...]
 
     @model_validator(mode="after")
     def _check_parties(self) -> Self:
         rooms = [recipient.name for recipient in self.recipients]
         names = [MANIFEST_NAME, SIGNATURE_NAME, *(member.name for member in self.members)]
+        owners = [envelope.sealed_for for envelope in self.envelopes]
         if len(set(rooms)) < len(rooms):
             raise ValueError("a recipient is named twice")
         if len(set(names)) < len(names):
             raise ValueError("two members share a name")
-        if {member.sealed_for for member in self.members} - {None, *rooms}:
-            raise ValueError("a member is sealed to a room that is no recipient")
+        if len(set(owners)) < len(owners):
+            raise ValueError("a room has two envelopes")
+        if set(owners) - {None, *rooms}:
+            raise ValueError("an envelope is sealed to a room that is no recipient")
         return self
 
     @property
     def agreement(self) -> str:
         """The agreement under which the package was made."""
         return self.context.agreement
+
+    @property
+    def members(self) -> tuple[MemberEntry, ...]:
+        """All members, whoever may read them."""
+        return tuple(member for envelope in self.envelopes for member in envelope.members)
 
     def canonical(self) -> bytes:
         """Return the bytes that are signed."""

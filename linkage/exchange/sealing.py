@@ -14,10 +14,10 @@ from __future__ import annotations
 import io
 import itertools
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pyrage
 from pyrage import x25519
@@ -25,13 +25,15 @@ from pyrage import x25519
 from linkage.errors import KeyFileError, PackageError
 from linkage.exchange.files import atomic_writer
 from linkage.exchange.keys import PrivateKeys
-from linkage.exchange.streams import ChunkReader, Reader, Writer, chunks
+from linkage.exchange.streams import CHUNK_BYTES, ChunkReader, Reader, Writer, chunks
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 # An X25519 stanza takes about 100 bytes, so this leaves room for 150 recipients.
 MAX_HEADER_BYTES = 16 * 1024
 _MAGIC = b"age-encryption.org/v1\n"
 _HEADER_END = b"\n--- "
-_T = TypeVar("_T")
 
 
 def seal_stream(source: Reader, destination: Writer, recipients: Sequence[str]) -> None:
@@ -42,8 +44,8 @@ def seal_stream(source: Reader, destination: Writer, recipients: Sequence[str]) 
         keys = [x25519.Recipient.from_str(recipient) for recipient in recipients]
     except pyrage.RecipientError:
         raise KeyFileError("A recipient is not an age X25519 key (age1...).") from None
-    with _own_failures(source, destination) as (watched_source, watched_destination):
-        pyrage.encrypt_io(watched_source, watched_destination, keys)
+    with _own_failures(source, destination) as (plain, sealed):
+        pyrage.encrypt_io(plain, sealed, keys)
 
 
 def unseal_stream(source: Reader, destination: Writer, keys: PrivateKeys, what: str) -> None:
@@ -57,9 +59,9 @@ def unseal_stream(source: Reader, destination: Writer, keys: PrivateKeys, what: 
     if _HEADER_END not in start:
         raise PackageError(f"{what} has no end of header within {MAX_HEADER_BYTES} bytes; it was not read.")
     whole = ChunkReader(itertools.chain([start], chunks(source)))
-    with _own_failures(whole, destination) as (watched_source, watched_destination):
+    with _own_failures(whole, destination) as (sealed, plain):
         try:
-            pyrage.decrypt_io(watched_source, watched_destination, [keys.sealing])
+            pyrage.decrypt_io(sealed, plain, [keys.sealing])
         except pyrage.DecryptError as error:
             if "No matching keys" in str(error):
                 raise PackageError(
@@ -119,38 +121,65 @@ def _damaged(what: str) -> PackageError:
     )
 
 
-class _Watched:
-    """A stream that remembers its own failure, which pyrage would report as a failure of the format."""
+class _Source(io.RawIOBase):
+    """What is sealed or opened, as a raw stream that remembers its own failure.
 
-    def __init__(self, stream: Reader | Writer) -> None:
-        self._stream = stream
+    pyrage would report it as a failure of the format, and reads in pieces so small that a buffer in C must stand
+    between.
+    """
+
+    def __init__(self, source: Reader) -> None:
+        self._source = source
         self.failure: BaseException | None = None
 
-    def read(self, size: int = -1) -> bytes:
-        return self._remembering(lambda: cast(Reader, self._stream).read(size))
+    def readable(self) -> bool:
+        return True
 
-    def write(self, content: bytes) -> int:
-        return self._remembering(lambda: cast(Writer, self._stream).write(content))
-
-    def flush(self) -> None:
-        self._remembering(lambda: cast(Writer, self._stream).flush())
-
-    def _remembering(self, act: Callable[[], _T]) -> _T:
+    def readinto(self, room: Buffer) -> int:
+        view = memoryview(room)
         try:
-            return act()
+            chunk = self._source.read(len(view))
+            view[: len(chunk)] = chunk
         except BaseException as error:
             self.failure = error
             raise
+        return len(chunk)
+
+
+class _Sink(io.RawIOBase):
+    """Where sealed or opened bytes go, as a raw stream that remembers its own failure and takes nothing after it."""
+
+    def __init__(self, destination: Writer) -> None:
+        self._destination = destination
+        self.failure: BaseException | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Buffer) -> int:
+        chunk = bytes(content)
+        if self.failure is None:
+            try:
+                self._destination.write(chunk)
+            except BaseException as error:
+                self.failure = error
+                raise
+        return len(chunk)
 
 
 @contextmanager
-def _own_failures(source: Reader, destination: Writer) -> Iterator[tuple[_Watched, _Watched]]:
-    """Raise a full disk, Ctrl-C or a reader's own error as what it is."""
-    watched = (_Watched(source), _Watched(destination))
+def _own_failures(source: Reader, destination: Writer) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Buffer both streams; raise a full disk, Ctrl-C or a reader's own error as what it is."""
+    raw_source, raw_sink = _Source(source), _Sink(destination)
+    sink = io.BufferedWriter(raw_sink, CHUNK_BYTES)
     try:
-        yield watched
-    except BaseException:
-        for stream in watched:
-            if stream.failure is not None:
-                raise stream.failure from None
+        yield io.BufferedReader(raw_source, CHUNK_BYTES), sink
+        sink.flush()
+    except BaseException as error:
+        own = raw_source.failure or raw_sink.failure
+        # What is still in the buffer goes nowhere.
+        raw_sink.failure = own or error
+        if own is not None:
+            raise own from None
         raise
+    destination.flush()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tarfile
 import tracemalloc
+from functools import partial
 
 import pytest
 from pydantic import ValidationError
@@ -41,12 +43,23 @@ def test_manifest_says_what_the_sender_said(package, matcher, senders, heading):
     }
     assert (manifest.sender, manifest.agreement) == ("district-a", "p20w-2026")
     assert [recipient.name for recipient in manifest.recipients] == ["hub.matcher", "hub.registrar"]
-    assert [(member.name, member.sealed_for) for member in manifest.members] == [
-        ("encodings.parquet", "hub.matcher"),
-        ("tokens.parquet", "hub.registrar"),
-        ("profile.json", None),
+    assert [(e.sealed_for, [(m.name, m.size) for m in e.members]) for e in manifest.envelopes] == [
+        ("hub.matcher", [("encodings.parquet", 900)]),
+        ("hub.registrar", [("tokens.parquet", 600)]),
+        (None, [("profile.json", 11)]),
     ]
-    assert manifest.members[2].sha256 == hashlib.sha256(b'{"rows": 3}').hexdigest()
+
+
+def test_whoever_has_the_file_alone_sees_envelopes_and_their_sizes_and_no_more(package, matcher, senders):
+    with open_package(package, matcher, senders, "encodings") as opened:
+        envelopes = opened.manifest.envelopes
+    with tarfile.open(package) as tar:
+        held = {info.name: tar.extractfile(info).read() for info in tar}
+    assert list(held) == ["1.age", "2.age", "3.age", "manifest.age"]
+    assert [hashlib.sha256(held[f"{number}.age"]).hexdigest() for number in (1, 2, 3)] == [e.sha256 for e in envelopes]
+    content = package.read_bytes()
+    for said in (b"parquet", b"district-a", b"hub.", b"p20w", matcher.public.sealing.encode(), b"rows"):
+        assert said not in content
 
 
 def test_sha256_of_the_opened_package_is_that_of_its_file(package, matcher, senders):
@@ -127,22 +140,47 @@ def test_failed_writing_leaves_nothing_and_keeps_the_old_package(agency, matcher
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("a.lpkg", b"old")]
 
 
-def test_file_that_changes_while_it_is_sealed_is_not_sent(agency, matcher, heading, tmp_path):
+@pytest.mark.parametrize("later", [b"behind" * 500_000, b"longer" * 500_001, b"short"])
+def test_file_that_changes_while_it_is_sealed_is_not_sent(agency, matcher, heading, tmp_path, later):
+    class Rewritten(type(tmp_path)):
+        """A file that someone else writes to after its size was taken."""
+
+        def open(self, *options):
+            tmp_path.joinpath("first").write_bytes(later)
+            return super().open(*options)
+
     first = tmp_path / "first"
     first.write_bytes(b"before" * 500_000)
-
-    class Rewriting(dict[str, Member]):
-        """Members whose first file is rewritten when the second is described, after the first was hashed."""
-
-        def __getitem__(self, name):
-            if name == "second":
-                first.write_bytes(b"behind" * 500_000)
-            return super().__getitem__(name)
-
-    members = Rewriting({"first": Member(first), "second": Member(b"x")})
-    with pytest.raises(PackageError, match="first changed while"):
-        write_package(tmp_path / "a.lpkg", heading, members, agency, [matcher.public])
+    os.utime(first, ns=(0, 0))
+    with pytest.raises(PackageError, match="changed while"):
+        write_package(tmp_path / "a.lpkg", heading, {"first": Member(Rewritten(first))}, agency, [matcher.public])
     assert [file.name for file in tmp_path.iterdir()] == ["first"]
+
+
+def test_members_are_made_one_ahead_and_in_order(agency, matcher, heading, senders, tmp_path):
+    made = []
+
+    def make(number):
+        made.append(number)
+        return b"%d" % number
+
+    members = {f"m{number}": Member(partial(make, number), matcher.public) for number in range(5)}
+    write_package(tmp_path / "a.lpkg", heading, members, agency, [matcher.public])
+    assert made == [0, 1, 2, 3, 4]
+    with open_package(tmp_path / "a.lpkg", matcher, senders, "encodings") as opened:
+        assert [opened.member(name) for name in members] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_what_fails_while_it_is_made_is_raised_as_it_is_and_leaves_nothing(agency, matcher, heading, tmp_path):
+    def fail():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_package(
+            tmp_path / "a.lpkg", heading, {"a": Member(b"x"), "b": Member(fail), "c": Member(b"y")}, agency,
+            [matcher.public],
+        )  # fmt: skip
+    assert not list(tmp_path.iterdir())
 
 
 def test_same_content_seals_to_different_bytes_each_time(agency, matcher, heading, tmp_path):
