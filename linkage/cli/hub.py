@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from linkage.cli.common import ExistingFile, Folder, NewFile, now, refuse_existing
+from linkage.cli.explain import hub_explain
 from linkage.cli.ids import ids
 from linkage.engine import journal
 from linkage.engine.facts import EncodingFacts
@@ -42,6 +43,7 @@ def hub() -> None:
 
 
 hub.add_command(ids)
+hub.add_command(hub_explain)
 
 
 @hub.command("new")

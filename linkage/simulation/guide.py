@@ -51,8 +51,8 @@ def guide(world: World) -> str:
         f"--years {world.years.first}-{world.years.last}`: the same command makes the same files.",
         _FICTION,
         "## Agencies",
-        "Six agencies of one state know parts of the same lives. Each folder holds what that agency would export: a "
-        "register of people with the agency's own ID, and files about them under that ID.",
+        f"{len(world.agencies)} agencies of one state know parts of the same lives. Each folder holds what that agency "
+        "would export: a register of people with the agency's own ID, and files about them under that ID.",
         _table(
             ("folder", "agency", "register", "people", "own ID"),
             (

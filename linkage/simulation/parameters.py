@@ -179,6 +179,11 @@ CHILD_WELFARE = ErrorRates(
     birth_date_missing=0.008, sex_wrong=0.006, sex_missing=0.01, address_outdated=0.3, address_missing=0.08,
     street_typo=0.04, postal_code_typo=0.015, ssn_typo=0.010, ssn_placeholder=0.015, ssn_missing=0.5,
 )  # fmt: skip
+VITAL_RECORDS = ErrorRates(
+    given_typo=0.006, surname_typo=0.006, spelling_variant=0.02, accents_lost=1.0, hyphen_lost=0.3,
+    surname_part_lost=0.08, given_part_lost=0.08, middle_missing=0.05, suffix_missing=0.2, birth_date_typo=0.001,
+    sex_wrong=0.001, address_missing=0.005, ssn_typo=0.003, ssn_missing=0.12,
+)  # fmt: skip
 
 #: Share of the Lakeside students whom the district enrols a second time under another local ID.
 LAKESIDE_DUPLICATES = 0.03

@@ -29,6 +29,7 @@ from linkage.simulation.names import name_book
 from linkage.simulation.parameters import Years
 from linkage.simulation.population import Population, build_population
 from linkage.simulation.schooling import school_careers
+from linkage.simulation.vital_records import vital_records
 from linkage.simulation.workforce import workforce
 
 FEWEST, MOST = 1_000, 1_000_000
@@ -70,7 +71,7 @@ def simulate(people: int, seed: int, years: Years = DEFAULT_YEARS, progress: Pro
             [f"asked for {people} people with seed {seed}"],
             f"ask for {FEWEST:,} to {MOST:,} people and a seed of 0 or more",
         )
-    streams = iter(np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(10))
+    streams = iter(np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(11))
     progress("families, names and births", 0.0)
     book = name_book()
     population = build_population(people, years, book, next(streams))
@@ -90,7 +91,9 @@ def simulate(people: int, seed: int, years: Years = DEFAULT_YEARS, progress: Pro
     wages = workforce(lives, careers, study, book, years, next(streams))
     progress("child welfare", 0.6)
     care = child_welfare(lives, book, years, next(streams))
-    agencies = (preschool, lakeside, riverbend, colleges, wages, care)
+    progress("vital records", 0.62)
+    health = vital_records(lives, book, years, next(streams))
+    agencies = (preschool, lakeside, riverbend, colleges, wages, care, health)
     return World(people, seed, years, agencies, _truth(lives, agencies, years), population, lives)
 
 

@@ -15,6 +15,7 @@ RATES = {
     "state-colleges": parameters.STATE_COLLEGES,
     "workforce": parameters.WORKFORCE,
     "child-welfare": parameters.CHILD_WELFARE,
+    "public-health": parameters.VITAL_RECORDS,
 }
 BIRTH = {
     "early-learning": ("date_of_birth", "%m/%d/%Y"),
@@ -22,6 +23,7 @@ BIRTH = {
     "riverbend-district": ("DOB", "%m/%d/%Y"),
     "state-colleges": ("birth_date", "%Y%m%d"),
     "child-welfare": ("DOB", "%d-%b-%Y"),
+    "public-health": ("date_of_birth", "%Y-%m-%d"),
 }
 BIRTH_ERRORS = {"birth_date_typo", "day_month_swapped", "birth_date_placeholder", "birth_date_missing"}
 SEX = {
@@ -30,8 +32,15 @@ SEX = {
     "riverbend-district": ("Gender", "F"),
     "state-colleges": ("sex", "F"),
     "child-welfare": ("Sex", "F"),
+    "public-health": ("sex", "F"),
 }
-SSN = {"lakeside-district": "SocialSecurityNumber", "state-colleges": "ssn", "workforce": "SSN", "child-welfare": "SSN"}
+SSN = {
+    "lakeside-district": "SocialSecurityNumber",
+    "state-colleges": "ssn",
+    "workforce": "SSN",
+    "child-welfare": "SSN",
+    "public-health": "ssn",
+}
 SSN_ERRORS = {"ssn_typo", "ssn_placeholder", "ssn_of_relative", "ssn_missing"}
 
 

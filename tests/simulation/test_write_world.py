@@ -125,7 +125,7 @@ def test_years_and_sizes_that_make_no_world_are_refused():
 def test_the_command_writes_a_world_and_says_where(tmp_path):
     result = CliRunner().invoke(command, [str(tmp_path / "w"), "--people", "1000", "--years", "2020-2022"])
     assert result.exit_code == 0
-    assert "1,000 people, 6 agencies" in result.output
+    assert "1,000 people, 7 agencies" in result.output
     assert "writing workforce/wages.csv" in result.output
     assert (tmp_path / "w" / "README.md").is_file()
 
