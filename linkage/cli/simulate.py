@@ -42,8 +42,8 @@ _SIMULATED = 0.6
 def simulate(folder: Path, people: int, seed: int, years: str) -> None:
     """Write a fictional P-20W consortium to FOLDER, which must be new or empty.
 
-    Six agencies (early learning, two K-12 districts, state colleges, workforce, child welfare) export what they know
-    of the same people, each in its own columns and with its own errors. FOLDER/README.md explains the files, and
+    Seven agencies (early learning, two K-12 districts, state colleges, workforce, child welfare, vital records) export
+    what they know of the same people, each in its own columns and with its own errors. FOLDER/README.md explains the files, and
     FOLDER/truth.csv tells who is who.
     """
     refuse_occupied(folder)
