@@ -58,11 +58,11 @@ def agreement_words(identifier: Identifier, level: int) -> str:
     if level == 0:
         return "missing"
     if identifier is NAME_ORDER:
-        return "first and last name swapped" if level == 1 else "first and last name in their places"
+        return "swapped" if level == 1 else "in their places"
     if level == identifier.levels:
         return "agrees" if len(identifier.cuts) == 1 or identifier.cuts[0] > 0.99 else f"agrees {_from(identifier, 0)}"
     if level == 1:
-        return "differs" if len(identifier.cuts) == 1 else f"agrees below {_cut(identifier.cuts[-1])}"
+        return "differs" if len(identifier.cuts) == 1 else f"differs (below {_cut(identifier.cuts[-1])})"
     upper = identifier.levels - level
     return f"agrees {_cut(identifier.cuts[upper])} to {_cut(identifier.cuts[upper - 1])}"
 

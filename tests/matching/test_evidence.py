@@ -87,7 +87,7 @@ def test_the_terms_add_up_to_the_models_probability(first, second, moved_share):
 def test_a_level_is_named_by_the_specs_cuts():
     identifier = _identifier("first_name", cuts=(0.999, 0.9, 0.78))
     words = [agreement_words(identifier, level) for level in range(5)]
-    assert words == ["missing", "agrees below .78", "agrees .78 to .9", "agrees .9 to .999", "agrees"]
+    assert words == ["missing", "differs (below .78)", "agrees .78 to .9", "agrees .9 to .999", "agrees"]
     assert agreement_words(_identifier("sex", cuts=(0.999,)), 1) == "differs"
     assert agreement_words(_identifier("x", cuts=(0.8, 0.5)), 3) == "agrees .8 or more"
-    assert agreement_words(NAME_ORDER, 1) == "first and last name swapped"
+    assert agreement_words(NAME_ORDER, 1) == "swapped"
