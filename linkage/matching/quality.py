@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from linkage.matching.described import IdentifierShares, WeightHistogram, identifier_shares, weight_histogram
 from linkage.matching.persons import Persons
 from linkage.matching.score import LINK_THRESHOLD, Scored
 from linkage.spec.model import LinkageSpec
@@ -83,6 +84,9 @@ class Certificate(_Frozen):
     sources: tuple[SourceSummary, ...]
     source_pairs: tuple[PairQuality, ...]
     weights: tuple[IdentifierWeights, ...]
+    identifiers: tuple[IdentifierShares, ...] = ()
+    moved_share: float = 0.0
+    histogram: WeightHistogram | None = None
     rounds: int
     converged: bool
     warnings: tuple[str, ...]
@@ -185,6 +189,9 @@ def certify(
         ),
         source_pairs=tuple(pairs),
         weights=_weights(scored),
+        identifiers=identifier_shares(scored.model),
+        moved_share=round(scored.model.moved_share, 4),
+        histogram=weight_histogram(persons),
         rounds=scored.model.iterations,
         converged=scored.model.converged,
         warnings=scored.warnings,
