@@ -52,7 +52,7 @@ def check(
     chosen = load_spec(spec)
     said = named_columns(column, local_id, mapping)
     read = read_extract(extract, reading(encoding, delimiter, sheet, layout), quarantine=True)
-    headers = [str(header) for header in read.frame.columns]
+    headers = read.headers
     columns = said.columns(headers, chosen) if isinstance(said, SavedMapping) else recognise(headers, chosen, said)
     listed = load_agreement(agreement).terms.linkage.identifiers if agreement else tuple(columns.identifiers)
     profile = profile_extract(read, columns.only(listed), chosen)

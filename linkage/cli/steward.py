@@ -61,10 +61,13 @@ def hash_command(
     refuse_existing(out)
     columns = named_columns(column, local_id, mapping)
     standing, chosen, keys, at = load_agreement(agreement), load_spec(spec), open_keys(key), now()
+    secret = None if dry_run else open_secret(secret_file)
     with Phases() as phases:
         phases("reading", 0.0)
         read = read_extract(extract, reading(encoding, delimiter, sheet, layout), quarantine=True)
+        phases.rows = read.rows
         phases("reading", 1.0)
+        phases("normalising", 0.0)
         examined = examine_extract(
             read, agreement=standing, spec=chosen, agency=keys.name, today=at.date(), columns=columns
         )
@@ -72,15 +75,15 @@ def hash_command(
     click.echo(f"read {extract} ({read.described})")
     write_quarantine(examined.usable.quarantine, out.with_name(f"{out.name}.quarantine.csv"))
     examined.usable.quarantine.require_within(chosen.quarantine_limit)
-    if dry_run:
+    if secret is None:
         show_examined(examined.columns, examined.not_listed, examined.usable)
         return
-    with Phases() as phases:
+    with Phases(rows=examined.usable.prepared.records) as phases:
         receipt = hash_extract(
             examined,
             agreement=standing,
             spec=chosen,
-            secret=open_secret(secret_file),
+            secret=secret,
             keys=keys,
             out=out,
             now=at,

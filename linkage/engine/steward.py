@@ -12,7 +12,7 @@ Rules:
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -48,6 +49,8 @@ from linkage.spec.progress import Report
 
 ENCODINGS_SUFFIX = ".lpkg"
 TOKENS_MEMBER = "tokens.parquet"
+#: The phase of hashing that takes long.
+ENCODING = "encoding and sealing"
 
 
 def pass_member(name: str) -> str:
@@ -74,18 +77,18 @@ def require_spec(agreement: StandingAgreement, spec: LinkageSpec) -> None:
         )
 
 
-def person_tokens(keys: PrivateKeys, agreement: str, local_ids: pd.Series) -> NDArray[np.object_]:
+def person_tokens(keys: PrivateKeys, agreement: str, local_ids: Iterable[object]) -> NDArray[np.object_]:
     """Return the agency's own pseudonym of each local ID: 32 hex digits under a key that only the agency has."""
     key = keys.derive(f"person-token/{agreement}")
     return np.array([hmac.digest(key, str(i).encode(), "sha256")[:16].hex() for i in local_ids], dtype=object)
 
 
-def require_column(frame: pd.DataFrame, column: str | None) -> str:
+def require_column(headers: Sequence[str], column: str | None) -> str:
     """Return the column of the agency's own ID; raises InputError where there is none."""
-    if column is None or column not in frame:
+    if column is None or column not in headers:
         raise InputError(
             "no column with the agency's own ID was recognised" if column is None else f"there is no column {column!r}",
-            shown_headers([str(header) for header in frame.columns]),
+            shown_headers(headers),
             "name it with --local-id COLUMN",
         )
     return column
@@ -93,7 +96,7 @@ def require_column(frame: pd.DataFrame, column: str | None) -> str:
 
 def local_ids(frame: pd.DataFrame, column: str | None) -> pd.Series:
     """Return the local IDs of a payload's rows; raises InputError where one is missing."""
-    column = require_column(frame, column)
+    column = require_column([str(header) for header in frame.columns], column)
     found = frame[column].astype("string").fillna("").str.strip()
     problems = [f"column {column}, row {row + 1}: empty" for row in np.flatnonzero(found == "")[:20]]
     if problems:
@@ -142,10 +145,13 @@ def examine_extract(
     """
     require_spec(agreement, spec)
     read = extract if isinstance(extract, Extract) else Extract.of(extract.rename(columns=str))
-    headers = [str(header) for header in read.frame.columns]
-    found = columns.columns(headers, spec) if isinstance(columns, SavedMapping) else recognise(headers, spec, columns)
+    found = (
+        columns.columns(read.headers, spec)
+        if isinstance(columns, SavedMapping)
+        else recognise(read.headers, spec, columns)
+    )
     mapped, left_out = _allowed(agreement, agency, found, today)
-    require_column(read.frame, mapped.local_id)
+    require_column(read.headers, mapped.local_id)
     return Examined(usable_rows(read, mapped, spec), mapped, left_out)
 
 
@@ -189,15 +195,15 @@ def hash_extract(
         raise InputError(
             "no row can be used", [f"{n:,} rows: {r.value}" for r, n in usable.quarantine.counts().items()]
         )
-    context = context_of(agreement)
+    context, local_ids = context_of(agreement), usable.local_ids
 
     def derive(label: str) -> bytes:
         return secret.derive(context, label)
 
+    report("blocking", 0.0)
     statistics = field_statistics(usable.prepared, random_bytes)
-    report("encoding", 0.0)
     planned = plan(usable.prepared, spec, derive, random_bytes)
-    table = token_table(keys.name, planned.tokens_of(), person_tokens(keys, agreement.terms.id, usable.local_ids))
+    report("blocking", 1.0)
 
     hub = agreement.terms.hub
     matcher, registrar = hub.public_keys("matcher"), hub.public_keys("registrar")
@@ -219,20 +225,24 @@ def hash_extract(
         facts=facts.model_dump(mode="json"),
     )
 
-    def member(done: int, name: str) -> bytes:
-        content = _parquet(encode_pass(planned, name, derive))
-        report("encoding", (done + 1) / len(planned.passes))
-        if done + 1 == len(planned.passes):
-            report("sealing", 0.0)
-        return content
+    steps = len(planned.passes) + 1
 
-    # Each pass is encoded when its turn to be sealed comes: all of them would not fit in a laptop's memory.
+    def encoded(done: int, name: str) -> bytes:
+        report(ENCODING, done / steps)
+        return _parquet(encode_pass(planned, name, derive))
+
+    def tokens() -> bytes:
+        report(ENCODING, (steps - 1) / steps)
+        people = person_tokens(keys, agreement.terms.id, local_ids)
+        return _token_bytes(token_table(keys.name, planned.tokens_of(), people))
+
+    # A pass is encoded while the one before is sealed: all of them would not fit in a laptop's memory.
     members = {
-        pass_member(name): Member(partial(member, done, name), matcher) for done, name in enumerate(planned.passes)
+        pass_member(name): Member(partial(encoded, done, name), matcher) for done, name in enumerate(planned.passes)
     }
-    members[TOKENS_MEMBER] = Member(_frame_bytes(table.table.drop(columns="row")), registrar)
+    members[TOKENS_MEMBER] = Member(tokens, registrar)
     write_package(out, heading, members, keys, [matcher, registrar])
-    report("sealing", 1.0)
+    report(ENCODING, 1.0)
     return Receipt(
         package=out.name,
         package_sha256=package_sha256(out),
@@ -275,8 +285,10 @@ def _parquet(found: EncodedPass) -> bytes:
     return buffer.getvalue()
 
 
-def _frame_bytes(frame: pd.DataFrame) -> bytes:
-    buffer = BytesIO()
+def _token_bytes(tokens: TokenTable) -> bytes:
+    frame = tokens.table.drop(columns="row")
     # The file's order is the agency's: rows are told apart by their random tokens only.
-    frame.sort_values("person_token").to_parquet(buffer, index=False, compression="zstd")
+    order = np.argsort(frame["person_token"].to_numpy(dtype="S32"))
+    buffer = BytesIO()
+    pq.write_table(pa.Table.from_pandas(frame.take(order), preserve_index=False), buffer, compression="zstd")
     return buffer.getvalue()

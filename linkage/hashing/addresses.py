@@ -43,13 +43,16 @@ _BOX = re.compile(r"^(?:P ?O|POST OFFICE|POSTAL) ?(?:BOX|BX|B)(?= |\d)|^(?:POB|P
 
 def street(value: str) -> str:
     """Abbreviate as the post does; the house number stays where it is."""
-    parts = words(_UNIT_SIGN.sub(" APT ", value))
+    parts = words(_UNIT_SIGN.sub(" APT ", value) if "#" in value else value)
     if is_placeholder(parts):
         return ""
-    text = _BOX.sub("PO BOX ", " ".join(parts))
-    found = [_ABBREVIATIONS.get(part, part) for part in text.split()]
-    # APT # 4 and UNIT # 4 name the unit once.
-    return " ".join(part for i, part in enumerate(found) if part != "APT" or found[i - 1 : i] not in (["APT"], ["STE"]))
+    if parts[0].startswith("P"):
+        parts = _BOX.sub("PO BOX ", " ".join(parts)).split()
+    found = [_ABBREVIATIONS.get(part, part) for part in parts]
+    if "APT" in found:
+        # APT # 4 and UNIT # 4 name the unit once.
+        found = [part for i, part in enumerate(found) if part != "APT" or found[i - 1 : i] not in (["APT"], ["STE"])]
+    return " ".join(found)
 
 
 def place(value: str) -> str:

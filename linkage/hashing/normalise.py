@@ -12,7 +12,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from linkage.hashing.addresses import place, street
 from linkage.hashing.dates import as_written, date, date_order, is_placeholder_date
@@ -66,7 +66,7 @@ _BY_KIND: dict[Kind, Callable[[str], str]] = {
 }
 
 
-def normalise(kind: Kind, values: list[str]) -> list[str]:
+def normalise(kind: Kind, values: Sequence[str]) -> list[str]:
     """Return the canonical text of each value of one column; the empty text is missing."""
     if kind is Kind.DATE:
         order, _ = date_order(values)

@@ -20,6 +20,8 @@ _FALSE_LAST_FOUR = frozenset({"0000", "9999"})
 
 
 def _digits(value: str) -> str:
+    if value.isascii() and value.isdigit():
+        return value
     return NOT_DIGIT.sub("", value.removesuffix(".0"))
 
 

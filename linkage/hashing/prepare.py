@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from linkage.hashing.coded import Source, Texts, texts_of
 from linkage.hashing.columns import NAME_KINDS, ColumnMap
 from linkage.hashing.features import key_parts
 from linkage.hashing.nicknames import full_given_names
@@ -58,33 +58,23 @@ class Prepared:
 
 def _recode(codes: NDArray[np.int32], texts: Sequence[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Map codes through texts that may coincide or be empty (missing)."""
-    distinct: dict[str, int] = {}
+    distinct = dict.fromkeys(texts)
+    distinct.pop("", None)
+    numbers = dict(zip(distinct, range(len(distinct)), strict=True)) | {"": -1}
     lookup = np.full(len(texts) + 1, -1, dtype=np.int32)
-    for i, text in enumerate(texts):
-        if text:
-            lookup[i] = distinct.setdefault(text, len(distinct))
+    lookup[:-1] = np.fromiter(map(numbers.__getitem__, texts), dtype=np.int32, count=len(texts))
     return lookup[codes], tuple(distinct)
 
 
-def _texts(column: pd.Series) -> pd.Series:
-    """Return a column as text, missing as the empty text, dates as ISO, whole numbers without a fraction."""
-    if pd.api.types.is_datetime64_any_dtype(column):
-        column = column.dt.strftime("%Y-%m-%d")
-    elif pd.api.types.is_float_dtype(column) and bool((column.dropna() % 1 == 0).all()):
-        column = column.astype("Int64")
-    return column.astype("string").fillna("").str.strip()
-
-
-def raw_texts(frame: pd.DataFrame, headers: tuple[str, ...], kind: Kind) -> pd.Series:
+def raw_texts(source: Source, headers: tuple[str, ...], kind: Kind) -> Texts:
     """Return a value as it is written, put together where it is spread over several columns; empty where missing."""
-    joiner = "-" if kind is Kind.DATE else " "
-    texts = _texts(frame[headers[0]])
+    texts = texts_of(source, headers[0])
     for header in headers[1:]:
-        texts = (texts + joiner + _texts(frame[header])).str.strip(f"{joiner} ")
+        texts = texts.joined(texts_of(source, header), "-" if kind is Kind.DATE else " ")
     return texts
 
 
-def part_of(texts: list[str], identifier: Identifier, columns: ColumnMap, spec: LinkageSpec) -> list[str]:
+def part_of(texts: Sequence[str], identifier: Identifier, columns: ColumnMap, spec: LinkageSpec) -> Sequence[str]:
     """Take an identifier's part of texts that hold more: a full name, or a surname with a suffix."""
     headers = columns.identifiers[identifier.name]
     if headers == (columns.full_name,) and identifier.kind in NAME_KINDS:
@@ -95,18 +85,19 @@ def part_of(texts: list[str], identifier: Identifier, columns: ColumnMap, spec: 
     return texts
 
 
-def _values(frame: pd.DataFrame, identifier: Identifier, columns: ColumnMap, spec: LinkageSpec) -> Values:
-    codes, distinct = pd.factorize(raw_texts(frame, columns.identifiers[identifier.name], identifier.kind))
-    texts = part_of([str(text) for text in distinct], identifier, columns, spec)
-    recoded, canonical = _recode(codes.astype(np.int32), normalise(identifier.kind, texts))
+def _values(source: Source, identifier: Identifier, columns: ColumnMap, spec: LinkageSpec) -> Values:
+    raw = raw_texts(source, columns.identifiers[identifier.name], identifier.kind)
+    recoded, canonical = _recode(
+        raw.codes, normalise(identifier.kind, part_of(raw.distinct, identifier, columns, spec))
+    )
     return Values(identifier, recoded, canonical)
 
 
-def prepare(frame: pd.DataFrame, columns: ColumnMap, spec: LinkageSpec) -> Prepared:
+def prepare(source: Source, columns: ColumnMap, spec: LinkageSpec) -> Prepared:
     """Normalise the identifiers of a source. An identifier that is missing everywhere is left out."""
     values = {
-        identifier.name: _values(frame, identifier, columns, spec)
+        identifier.name: _values(source, identifier, columns, spec)
         for identifier in spec.identifiers
         if identifier.name in columns.identifiers
     }
-    return Prepared(len(frame), {name: found for name, found in values.items() if found.distinct})
+    return Prepared(len(source), {name: found for name, found in values.items() if found.distinct})

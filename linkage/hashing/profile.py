@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from linkage.hashing.coded import Source
 from linkage.hashing.columns import ColumnMap
 from linkage.hashing.dates import DateOrder, date_order, is_ambiguous, is_impossible
 from linkage.hashing.normalise import normalise, says_nothing
@@ -109,7 +110,7 @@ def profile_extract(extract: Extract, columns: ColumnMap, spec: LinkageSpec) -> 
         local_id=columns.local_id,
         quarantine=usable.quarantine,
         identifiers=tuple(
-            _identifier_profile(extract.frame, identifier, columns, spec)
+            _identifier_profile(extract.source, identifier, columns, spec)
             for identifier in spec.identifiers
             if identifier.name in columns.identifiers and not _gives_nothing(identifier, columns, prepared)
         ),
@@ -130,12 +131,12 @@ def _gives_nothing(identifier: Identifier, columns: ColumnMap, prepared: Prepare
 
 
 def _identifier_profile(
-    frame: pd.DataFrame, identifier: Identifier, columns: ColumnMap, spec: LinkageSpec
+    source: Source, identifier: Identifier, columns: ColumnMap, spec: LinkageSpec
 ) -> IdentifierProfile:
     headers = columns.identifiers[identifier.name]
-    counted = raw_texts(frame, headers, identifier.kind).value_counts()
-    rows = counted.to_numpy()
-    texts = part_of([str(text) for text in counted.index], identifier, columns, spec)
+    raw = raw_texts(source, headers, identifier.kind)
+    rows = raw.counts()
+    texts = part_of(raw.distinct, identifier, columns, spec)
     canonical = normalise(identifier.kind, texts)
     empty = np.array([not text for text in texts], dtype=bool)
     usable = np.array([bool(text) for text in canonical], dtype=bool)

@@ -7,6 +7,8 @@ Rules:
   lines are not rows.
 - A file that cannot be read as a table is refused with the reason; a row that cannot be read is set aside with its
   number, where the caller says that it keeps account of such rows, and refuses the file where it does not.
+- What is read is coded as it comes (:mod:`linkage.hashing.coded`): its text is never in memory as a whole. A value as
+  long as none of a person is, is refused.
 - Values are never shown.
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePath
 
@@ -24,6 +27,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from linkage.errors import InputError
+from linkage.hashing.coded import Source, coded_column, coded_table
 from linkage.hashing.quarantine import QuarantinedRow
 from linkage.hashing.read_excel import read_excel
 from linkage.hashing.read_layout import Layout, read_fixed_width
@@ -33,6 +37,9 @@ from linkage.hashing.read_xml import read_edfi_xml
 
 _EXCEL = {".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"}
 _SHOWN = 20
+_PARQUET_ROWS = 1 << 16
+#: A column of one row group of a Parquet file lies in memory at once; no identifier of a million people is this large.
+LARGEST_COLUMN = 1 << 29
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,12 @@ class Reading:
 
 @dataclass(frozen=True)
 class Extract:
-    """A table as it was read: its rows' numbers in the file, the rows that could not be read, and in what form."""
+    """What was read: coded columns, the rows' numbers in the file, the rows that could not be read, and in what form.
 
-    frame: pd.DataFrame
+    ``source`` is a coded table, or a frame that was in memory already.
+    """
+
+    source: Source
     row_numbers: NDArray[np.int64]
     rejected: tuple[QuarantinedRow, ...]
     described: str
@@ -58,6 +68,30 @@ class Extract:
     def of(cls, frame: pd.DataFrame) -> Extract:
         """Take a table that is in memory already for an extract."""
         return cls(frame, np.arange(1, len(frame) + 1, dtype=np.int64), (), "table")
+
+    @property
+    def rows(self) -> int:
+        """How many rows were read."""
+        return len(self.source)
+
+    @property
+    def headers(self) -> list[str]:
+        """The columns' headers."""
+        return [
+            str(h) for h in (self.source.columns if isinstance(self.source, pd.DataFrame) else self.source.column_names)
+        ]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The rows as a frame: text, or what a Parquet file holds. It takes the memory that coding saves."""
+        if isinstance(self.source, pd.DataFrame):
+            return self.source
+        plain = [
+            column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+            for column in self.source.columns
+        ]
+        frame: pd.DataFrame = pa.table(plain, names=self.source.column_names).to_pandas()
+        return frame
 
 
 def read_extract(path: Path, reading: Reading | None = None, *, quarantine: bool = False) -> Extract:
@@ -75,11 +109,11 @@ def read_extract(path: Path, reading: Reading | None = None, *, quarantine: bool
             [f"row {row.row}: {row.reason.value}" for row in found.rejected[:_SHOWN]],
             "a value with a delimiter or a line end in it must stand in quotes; export the file again",
         )
-    if not len(found.frame) and not found.rejected:
+    if not found.table.num_rows and not found.rejected:
         raise InputError(f"{path}: the file has a header but no rows")
     packed = compression_of(path)
     described = f"{found.described}, compressed with {packed}" if packed else found.described
-    return Extract(found.frame, found.row_numbers, found.rejected, described)
+    return Extract(found.table, found.row_numbers, found.rejected, described)
 
 
 def _read(path: Path, reading: Reading) -> TextTable:
@@ -115,15 +149,33 @@ def _read_parquet(path: Path) -> TextTable:
     try:
         if compression_of(path):
             with open_stream(path) as stream:
-                table = pq.read_table(BytesIO(stream.read()))
+                table = _coded_parquet(BytesIO(stream.read()), path)
         else:
-            table = pq.read_table(path)
+            table = _coded_parquet(path, path)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path}: this is not a readable Parquet file", advice="export it again") from error
-    repeated = sorted(name for name, times in Counter(table.column_names).items() if times > 1)
-    if repeated:
-        raise InputError(
-            f"{path}: two columns have the same header", [repr(name) for name in repeated], "rename one of them"
-        )
-    frame = table.to_pandas().rename(columns=lambda name: str(name).strip())
-    return TextTable(frame, np.arange(1, len(frame) + 1, dtype=np.int64), (), "Parquet")
+    names = [str(name).strip() for name in table.column_names]
+    return TextTable(table.rename_columns(names), np.arange(1, table.num_rows + 1, dtype=np.int64), (), "Parquet")
+
+
+def _coded_parquet(content: Path | BytesIO, path: Path) -> pa.Table:
+    """Read a Parquet file by row groups. Raises InputError where a header stands twice or a value is huge."""
+    with pq.ParquetFile(content) as file:
+        schema = file.schema_arrow
+        repeated = sorted(name for name, times in Counter(schema.names).items() if times > 1)
+        if repeated:
+            raise InputError(
+                f"{path}: two columns have the same header", [repr(name) for name in repeated], "rename one of them"
+            )
+        groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+        sizes = [group.column(at).total_uncompressed_size for group in groups for at in range(group.num_columns)]
+        if max(sizes, default=0) > LARGEST_COLUMN:
+            raise InputError(
+                f"{path}: a column of a row group takes {max(sizes) >> 20:,} MB, more than {LARGEST_COLUMN >> 20:,} MB",
+                advice="no identifier is that long; leave such columns out, or write smaller row groups",
+            )
+        batches = [
+            pa.RecordBatch.from_arrays([coded_column(column) for column in batch.columns], schema.names)
+            for batch in file.iter_batches(_PARQUET_ROWS)
+        ]
+    return coded_table(batches, batches[0].schema if batches else schema)

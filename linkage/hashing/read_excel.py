@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from linkage.errors import InputError
 from linkage.hashing.read_stream import open_stream
@@ -65,8 +65,10 @@ def _table(path: Path, name: str, rows: list[list[object]]) -> TextTable:
         )
     texts = [[_text(row[i]) if i < len(row) else "" for i in kept] for row in rows[1:]]
     numbers = np.array([i for i, row in enumerate(texts, start=1) if any(row)], dtype=np.int64)
-    frame = pd.DataFrame([texts[i - 1] for i in numbers], columns=[header[i] for i in kept], dtype="str")
-    return TextTable(frame, numbers, (), f"Excel, sheet {name!r}")
+    filled = [texts[i - 1] for i in numbers]
+    columns = {header[i]: pa.array([row[at] for row in filled], pa.large_string()) for at, i in enumerate(kept)}
+    table = pa.table({name: column.dictionary_encode() for name, column in columns.items()})
+    return TextTable(table, numbers, (), f"Excel, sheet {name!r}")
 
 
 def _text(cell: object) -> str:

@@ -9,15 +9,16 @@ Rules:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from linkage.errors import InputError
-from linkage.hashing.quarantine import QuarantinedRow, Reason
 from linkage.hashing.read_text import TextTable, read_lines
 from linkage.spec.strict_yaml import validate
 
@@ -65,23 +66,14 @@ def load_layout(path: Path) -> Layout:
 
 def read_fixed_width(path: Path, encoding: str, layout: Layout) -> TextTable:
     """Cut a file's lines into columns. Raises InputError."""
-    lines = read_lines(path, encoding)
-    text = lines.frame["line"].astype("str")
-    too_long = (
-        (text.str.rstrip().str.len() > layout.length).to_numpy()
-        if layout.length is not None
-        else pd.Series(False, index=text.index).to_numpy()
-    )
-    frame = pd.DataFrame(
-        {
-            column.name: text.str.slice(column.start - 1, column.start - 1 + column.width).str.strip()
+
+    def cut(lines: pa.Array) -> dict[str, pa.Array]:
+        return {
+            column.name: pc.utf8_trim_whitespace(
+                pc.utf8_slice_codeunits(lines, column.start - 1, column.start - 1 + column.width)
+            )
             for column in layout.columns
         }
-    )
-    rejected = [*lines.rejected, *(QuarantinedRow(int(n), Reason.TOO_LONG) for n in lines.row_numbers[too_long])]
-    return TextTable(
-        frame[~too_long].reset_index(drop=True),
-        lines.row_numbers[~too_long],
-        tuple(sorted(rejected, key=lambda row: row.row)),
-        f"fixed width, {lines.described}",
-    )
+
+    found = read_lines(path, encoding, cut, layout.length)
+    return replace(found, described=f"fixed width, {found.described}")

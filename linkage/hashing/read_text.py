@@ -5,7 +5,8 @@ Rules:
 - The encoding is found from the whole file, not from its beginning, and stated. UTF-8 unless the bytes say otherwise.
 - A row that does not fit (ragged, a NUL byte, a byte that the encoding does not have, a quote that is never closed) is
   set aside with its number; the others are read.
-- Every value stays text.
+- Every value stays text. Columns are coded as they are read (:mod:`linkage.hashing.coded`), so that the file's text is
+  never in memory as a whole; a row that is as long as no row of people is, is refused.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from __future__ import annotations
 import codecs
 import csv
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
 from linkage.errors import InputError
+from linkage.hashing.coded import CODED_TEXT, coded_table, codes_and_values
 from linkage.hashing.quarantine import QuarantinedRow, Reason
 from linkage.hashing.read_stream import open_stream
 
@@ -45,9 +46,9 @@ _NOT_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of text, the numbers of its rows in the file, the rows set aside, and in what form it was."""
+    """A coded table, the numbers of its rows in the file, the rows set aside, and in what form it was."""
 
-    frame: pd.DataFrame
+    table: pa.Table
     row_numbers: NDArray[np.int64]
     rejected: tuple[QuarantinedRow, ...]
     described: str
@@ -136,7 +137,7 @@ def _eight_bit_encoding(first: bytes, stream: BinaryIO) -> str:
         if not text.isascii():
             wrong = text.count("\ufffd")
             bad += wrong
-            good += sum(character > "\x7f" for character in text) - wrong
+            good += len(text) - len(text.encode("ascii", "ignore")) - wrong
         chunk = stream.read(_CHUNK)
     if good > 4 * bad or not bad:
         return "utf-8"
@@ -172,91 +173,143 @@ def dialect_of(path: Path, encoding: str, delimiter: str | None = None) -> Diale
 def read_delimited(path: Path, encoding: str, delimiter: str | None = None) -> TextTable:
     """Read a CSV file of any usual dialect. Raises InputError."""
     dialect = dialect_of(path, encoding, delimiter)
-    table, rejected = _read_rows(path, encoding, dialect)
-    shown = f"CSV, {_SHOWN_ENCODINGS.get(encoding, encoding)}, separated by {dialect.delimiter!r}"
-    return _as_text(table, rejected, dialect.delimiter, shown)
+    rows = _Rows(path, encoding, dialect, CODED_TEXT, header=True)
+    table = coded_table(rows.batches(), rows.schema)
+    rows.require_mostly_fitting(table.num_rows)
+    shown = f"CSV, {shown_encoding(encoding)}, separated by {dialect.delimiter!r}"
+    return _kept(table, rows.rejected, _bad_rows(table, dialect.delimiter), shown)
 
 
-def read_lines(path: Path, encoding: str) -> TextTable:
-    """Read a file's lines as a table of one column, ``line``; blank lines are not rows."""
+def read_lines(
+    path: Path, encoding: str, cut: Callable[[pa.Array], dict[str, pa.Array]], longest: int | None
+) -> TextTable:
+    """Read a file's lines; ``cut`` takes columns from them; blank lines are not rows, longer lines are set aside."""
     dialect = Dialect(("line",), "\x1e", "", None, 0)
-    table, rejected = _read_rows(path, encoding, dialect, header=False)
-    return _as_text(table, rejected, None, _SHOWN_ENCODINGS.get(encoding, encoding))
+    rows = _Rows(path, encoding, dialect, pa.large_string(), header=False)
+    bad: dict[int, Reason] = {}
+    schema = pa.schema([(name, CODED_TEXT) for name in cut(pa.array([], pa.large_string()))])
+
+    def coded() -> Iterator[pa.RecordBatch]:
+        read = 0
+        for batch in rows.batches():
+            line = batch.column(0)
+            tests = [(pc.match_substring(line, mark), reason) for mark, reason in _BAD_BYTES]
+            if longest is not None:
+                tests.append((pc.greater(pc.utf8_length(pc.utf8_rtrim_whitespace(line)), longest), Reason.TOO_LONG))
+            for found, reason in tests:
+                for position in _where(found):
+                    bad.setdefault(read + position, reason)
+            read += batch.num_rows
+            yield pa.RecordBatch.from_arrays(
+                [values.dictionary_encode() for values in cut(line).values()], schema=schema
+            )
+
+    table = coded_table(coded(), schema)
+    return _kept(table, rows.rejected, bad, shown_encoding(encoding))
 
 
-def _read_rows(
-    path: Path, encoding: str, dialect: Dialect, header: bool = True
-) -> tuple[pa.Table, dict[int, QuarantinedRow]]:
-    rejected: dict[int, QuarantinedRow] = {}
-    names = [name or f"unnamed {i}" for i, name in enumerate(dialect.names)]
+def shown_encoding(codec: str) -> str:
+    """Return the name under which people know an encoding."""
+    return _SHOWN_ENCODINGS.get(codec, codec)
 
-    def skip(row: pacsv.InvalidRow) -> str:
-        number = row.number - header - dialect.skip
+
+class _Rows:
+    """The rows of a text file, piece by piece; ``rejected`` are those that did not fit, once all were read."""
+
+    def __init__(self, path: Path, encoding: str, dialect: Dialect, held_as: pa.DataType, *, header: bool) -> None:
+        self._path, self._encoding, self._dialect, self._header = path, encoding, dialect, header
+        names = [name or f"unnamed {i}" for i, name in enumerate(dialect.names)]
+        self.schema = pa.schema([(name, held_as) for name in names])
+        self.rejected: dict[int, QuarantinedRow] = {}
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Read the file once. Raises InputError where it is no table, or a row is as long as no row is."""
+        names, dialect = self.schema.names, self._dialect
+        try:
+            with open_stream(self._path) as stream:
+                yield from pacsv.open_csv(
+                    Utf8Stream(stream, self._encoding),
+                    read_options=pacsv.ReadOptions(
+                        # One thread, so that a row knows its number.
+                        use_threads=False,
+                        block_size=LONGEST_ROW,
+                        column_names=names,
+                        skip_rows=self._header + dialect.skip,
+                    ),
+                    parse_options=pacsv.ParseOptions(
+                        delimiter=dialect.delimiter,
+                        quote_char=dialect.quote or False,
+                        escape_char=dialect.escape or False,
+                        newlines_in_values=bool(dialect.quote),
+                        invalid_row_handler=self._skip,
+                    ),
+                    convert_options=pacsv.ConvertOptions(
+                        column_types=dict(zip(names, self.schema.types, strict=True)), strings_can_be_null=False
+                    ),
+                )
+        except pa.ArrowInvalid as error:
+            if "straddling" in str(error) or "block_size" in str(error):
+                raise InputError(
+                    f"{self._path}: a row is longer than {LONGEST_ROW >> 20} MB",
+                    advice="a quote that is opened and never closed reads like this; export the file again",
+                ) from error
+            raise InputError(
+                f"{self._path}: the file cannot be read as a table in {self._encoding}",
+                advice="export it again as CSV in UTF-8, or as Parquet",
+            ) from error
+
+    def _skip(self, row: pacsv.InvalidRow) -> str:
+        number = row.number - self._header - self._dialect.skip
         swallowed = "\n" in row.text.strip()
-        rejected[number] = QuarantinedRow(number, Reason.UNCLOSED_QUOTE if swallowed else Reason.RAGGED)
+        self.rejected[number] = QuarantinedRow(number, Reason.UNCLOSED_QUOTE if swallowed else Reason.RAGGED)
         return "skip"
 
-    try:
-        with open_stream(path) as stream:
-            table = pacsv.read_csv(
-                Utf8Stream(stream, encoding),
-                read_options=pacsv.ReadOptions(
-                    # One thread, so that a row knows its number.
-                    use_threads=False,
-                    block_size=LONGEST_ROW,
-                    column_names=names,
-                    skip_rows=header + dialect.skip,
-                ),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=dialect.delimiter,
-                    quote_char=dialect.quote or False,
-                    escape_char=dialect.escape or False,
-                    newlines_in_values=bool(dialect.quote),
-                    invalid_row_handler=skip,
-                ),
-                convert_options=pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.large_string()), strings_can_be_null=False
-                ),
-            )
-    except pa.ArrowInvalid as error:
-        if "straddling" in str(error) or "block_size" in str(error):
+    def require_mostly_fitting(self, read: int) -> None:
+        """Raise InputError where more rows were rejected than read."""
+        if self.rejected and len(self.rejected) > read:
             raise InputError(
-                f"{path}: a row is longer than {LONGEST_ROW >> 20} MB",
-                advice="a quote that is opened and never closed reads like this; export the file again",
-            ) from error
-        raise InputError(
-            f"{path}: the file cannot be read as a table in {encoding}",
-            advice="export it again as CSV in UTF-8, or as Parquet",
-        ) from error
-    if rejected and len(rejected) > table.num_rows:
-        raise InputError(
-            f"{path}: {len(rejected):,} rows do not fit the header and only {table.num_rows:,} do",
-            [f"row {number}: {row.reason.value}" for number, row in list(rejected.items())[:5]],
-            "is there a title above the header, or another delimiter? remove the one, name the other with --delimiter",
-        )
-    return table, rejected
+                f"{self._path}: {len(self.rejected):,} rows do not fit the header and only {read:,} do",
+                [f"row {number}: {row.reason.value}" for number, row in list(self.rejected.items())[:5]],
+                "is there a title above the header, or another delimiter? remove the one, name the other with "
+                "--delimiter",
+            )
 
 
-def _as_text(table: pa.Table, rejected: dict[int, QuarantinedRow], delimiter: str | None, described: str) -> TextTable:
-    """Set aside rows whose bytes are no text or that swallowed their neighbours."""
-    numbers = _numbers(table.num_rows, rejected)
+_BAD_BYTES = ((UNREADABLE, Reason.ENCODING), ("\x00", Reason.NUL))
+
+
+def _bad_rows(table: pa.Table, delimiter: str) -> dict[int, Reason]:
+    """Find rows whose bytes are no text or that swallowed their neighbours; each distinct value is looked at once."""
     bad: dict[int, Reason] = {}
     for column in table.columns:
-        for mark, reason in ((UNREADABLE, Reason.ENCODING), ("\x00", Reason.NUL)):
-            for position in _where(pc.match_substring(column, mark)):
-                bad.setdefault(position, reason)
-        if delimiter is not None:
-            for position in _where(pc.match_substring(column, "\n")):
-                if _holds_rows(column[position].as_py(), len(table.column_names) - 1, delimiter):
-                    bad.setdefault(position, Reason.UNCLOSED_QUOTE)
-    kept = np.ones(table.num_rows, dtype=bool)
-    kept[list(bad)] = False
-    frame = table.filter(pa.array(kept)).to_pandas()
+        codes, values = codes_and_values(column)
+        found: dict[int, Reason] = {}
+        for mark, reason in _BAD_BYTES:
+            for code in _where(pc.match_substring(values, mark)):
+                found.setdefault(code, reason)
+        for code in _where(pc.match_substring(values, "\n")):
+            if _holds_rows(values[code].as_py(), len(table.column_names) - 1, delimiter):
+                found.setdefault(code, Reason.UNCLOSED_QUOTE)
+        if found:
+            for position in np.flatnonzero(np.isin(codes, list(found))).tolist():
+                bad.setdefault(position, found[int(codes[position])])
+    return bad
+
+
+def _kept(table: pa.Table, rejected: dict[int, QuarantinedRow], bad: dict[int, Reason], described: str) -> TextTable:
+    """Leave out bad rows, and columns that have neither a header nor a value."""
+    numbers = _numbers(table.num_rows, rejected)
     found = [*rejected.values(), *(QuarantinedRow(int(numbers[at]), reason) for at, reason in bad.items())]
-    unnamed = [name for name in frame.columns if name.startswith("unnamed ") and not frame[name].str.strip().any()]
-    return TextTable(
-        frame.drop(columns=unnamed), numbers[kept], tuple(sorted(found, key=lambda row: row.row)), described
-    )
+    if bad:
+        kept = np.ones(table.num_rows, dtype=bool)
+        kept[list(bad)] = False
+        table, numbers = table.filter(pa.array(kept)), numbers[kept]
+    empty = [
+        name
+        for name in table.column_names
+        if name.startswith("unnamed ") and not any(v.strip() for v in codes_and_values(table[name])[1].to_pylist())
+    ]
+    return TextTable(table.drop_columns(empty), numbers, tuple(sorted(found, key=lambda row: row.row)), described)
 
 
 def _numbers(rows: int, rejected: Iterable[int]) -> NDArray[np.int64]:
@@ -266,8 +319,8 @@ def _numbers(rows: int, rejected: Iterable[int]) -> NDArray[np.int64]:
     return np.delete(numbers, left_out - 1)
 
 
-def _where(mask: pa.ChunkedArray) -> list[int]:
-    found: list[int] = np.flatnonzero(mask.to_numpy()).tolist()
+def _where(mask: pa.Array) -> list[int]:
+    found: list[int] = np.flatnonzero(mask.to_numpy(zero_copy_only=False)).tolist()
     return found
 
 

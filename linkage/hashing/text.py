@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 
 from anyascii import anyascii
@@ -23,7 +24,10 @@ PLACEHOLDER_WORDS = frozenset(
     ASDF QWERTY""".split()
 )
 
-_NOT_WORD = re.compile(r"[^A-Z0-9]+")
+_WORD = (string.ascii_uppercase + string.digits).encode()
+#: For bytes.translate: what is no letter or digit of a word separates words.
+_SEPARATED = bytes(byte if byte in _WORD else ord(" ") for byte in range(256))
+_VANISH = b"'`"
 NOT_DIGIT = re.compile(r"[^0-9]+")
 
 
@@ -34,9 +38,9 @@ def ascii_upper(value: str) -> str:
 
 def words(value: str) -> list[str]:
     """Split into upper-case ASCII words; apostrophes vanish, all other punctuation separates."""
-    return _NOT_WORD.sub(" ", ascii_upper(value).replace("'", "").replace("`", "")).split()
+    return ascii_upper(value).encode().translate(_SEPARATED, _VANISH).decode().split()
 
 
 def is_placeholder(parts: list[str]) -> bool:
     """Whether words say that nothing is known: all of them do, or they do together (NOT PROVIDED)."""
-    return "".join(parts) in PLACEHOLDER_WORDS or all(part in PLACEHOLDER_WORDS for part in parts)
+    return "".join(parts) in PLACEHOLDER_WORDS or PLACEHOLDER_WORDS.issuperset(parts)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from linkage.hashing.coded import Texts, texts_of
 from linkage.hashing.columns import ColumnMap
 from linkage.hashing.prepare import Prepared, prepare
 from linkage.hashing.quarantine import Quarantine, QuarantinedRow, Reason
@@ -29,29 +30,29 @@ class Usable:
     """
 
     prepared: Prepared
-    local_ids: pd.Series | None
+    local_ids: list[str] | None
     row_numbers: NDArray[np.int64]
     quarantine: Quarantine
 
 
 def usable_rows(extract: Extract, columns: ColumnMap, spec: LinkageSpec) -> Usable:
     """Normalise an extract's identifiers and set aside the rows that cannot be used."""
-    prepared = prepare(extract.frame, columns, spec)
+    prepared = prepare(extract.source, columns, spec)
     codes = np.column_stack(
         [values.codes for values in prepared.values.values()] or [np.full(prepared.records, -1, dtype=np.int32)]
     )
     reasons: dict[int, Reason] = dict.fromkeys(np.flatnonzero((codes < 0).all(axis=1)).tolist(), Reason.NO_IDENTIFIER)
     ids = None
     if columns.local_id is not None:
-        ids = extract.frame[columns.local_id].astype("string").fillna("").str.strip().reset_index(drop=True)
-        reasons |= dict.fromkeys(np.flatnonzero(ids == "").tolist(), Reason.NO_LOCAL_ID)
+        ids = texts_of(extract.source, columns.local_id)
+        reasons |= dict.fromkeys(_without(ids).tolist(), Reason.NO_LOCAL_ID)
         reasons |= _repeated(ids, codes)
     kept = np.ones(prepared.records, dtype=bool)
     kept[list(reasons)] = False
     found = [QuarantinedRow(int(extract.row_numbers[at]), reason) for at, reason in reasons.items()]
     return Usable(
         _only(prepared, kept),
-        None if ids is None else ids[kept].reset_index(drop=True),
+        None if ids is None else ids[kept],
         extract.row_numbers[kept],
         Quarantine(
             tuple(sorted([*extract.rejected, *found], key=lambda row: row.row)),
@@ -60,13 +61,21 @@ def usable_rows(extract: Extract, columns: ColumnMap, spec: LinkageSpec) -> Usab
     )
 
 
-def _repeated(ids: pd.Series, codes: NDArray[np.int32]) -> dict[int, Reason]:
+def _without(ids: Texts) -> NDArray[np.int64]:
+    """Find the rows whose local ID is empty."""
+    empty = [code for code, text in enumerate(ids.distinct) if not text]
+    return np.flatnonzero(np.isin(ids.codes, empty))
+
+
+def _repeated(ids: Texts, codes: NDArray[np.int32]) -> dict[int, Reason]:
     """Find the rows whose local ID another row has: those that differ from it, and those that repeat an earlier one."""
-    at = np.flatnonzero((ids != "") & ids.duplicated(keep=False))
+    shared_by = ids.counts()
+    shared_by[[code for code, text in enumerate(ids.distinct) if not text]] = 0
+    at = np.flatnonzero((shared_by > 1)[ids.codes])
     if not len(at):
         return {}
     _, contents = np.unique(codes[at], axis=0, return_inverse=True)
-    shared = pd.DataFrame({"id": ids.iloc[at].to_numpy(), "contents": contents.ravel()}, index=at)
+    shared = pd.DataFrame({"id": ids.codes[at], "contents": contents.ravel()}, index=at)
     differ = shared.groupby("id")["contents"].transform("nunique") > 1
     again = ~differ & shared["id"].duplicated()
     return dict.fromkeys(at[differ].tolist(), Reason.REPEATED_LOCAL_ID) | dict.fromkeys(
