@@ -16,6 +16,9 @@ from linkage.disclosure.outside import ReadTable, audit_outside, read_long
 from linkage.errors import DisclosureError, InputError
 from linkage.exchange.files import write_atomically
 
+PROVEN = 1e-6
+"""Share of a pattern's cost below which it is called the least."""
+
 
 def _read(path: Path, text: bool) -> pd.DataFrame:
     """Read CSV or Parquet; as text, empty fields stay empty text."""
@@ -67,6 +70,10 @@ def _pairs(entries: Sequence[str], option: str) -> list[tuple[str, list[str]]]:
 @click.option("--dominance", metavar="N,K", help="Hide where the N largest contributors exceed K per cent.")
 @click.option("--p-percent", type=click.FloatRange(min=0, min_open=True, max=100), help="Hide by the p % rule.")
 @click.option("--zeros", type=click.Choice(["publish", "sensitive"]), default="publish", show_default=True)
+@click.option("--optimal", is_flag=True, help="Small tables: seek the pattern that costs least, and prove it.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=1), default=60, show_default=True, help="How long --optimal may take."
+)
 @click.option("--symbol", default="*", show_default=True, help="What stands for a hidden number.")
 @click.option("--long", "as_rows", is_flag=True, help="One row per cell on the terminal, not a crosstab.")
 @click.option("--out", type=NewFile, help="Write the table as CSV, one row per cell.")
@@ -86,6 +93,8 @@ def tabulate(
     dominance: str | None,
     p_percent: float | None,
     zeros: str,
+    optimal: bool,
+    seconds: float,
     symbol: str,
     as_rows: bool,
     out: Path | None,
@@ -110,7 +119,7 @@ def tabulate(
         data.stem, frame, by, levels=levels, margins=margins, count=count, value=value, contributor=contributor,
         where=filters,
     )  # fmt: skip
-    result = protect(table, rules, release=data.stem)
+    result = protect(table, rules, release=data.stem, optimal=optimal, seconds=seconds)
     published = result[table.name]
     _show(table, published, as_rows)
     _say(result, published[table.measure], rules)
@@ -143,6 +152,12 @@ def _say(result: ProtectedRelease, shown: pd.Series, rules: DisclosureRules) -> 
         word = "" if audited.narrowest_is_exact else "at least "
         ceiling = "any number" if high is None else f"{high:,.0f}"
         click.echo(f"Narrowest interval left to an attacker: {word}{low:,.0f} to {ceiling}.")
+    if audited.cost_above_least is not None:
+        click.echo(
+            "Proven: no pattern of hidden cells costs less."
+            if audited.cost_above_least < PROVEN
+            else f"In the time given: a better pattern might save up to {audited.cost_above_least:.1%} of its cost."
+        )
     if hidden:
         click.echo(result.legend)
 

@@ -51,6 +51,8 @@ class SystemAudited(BaseModel):
     violations: int
     already_public: int
     earlier_releases: tuple[str, ...]
+    cost_above_least: float | None
+    """Share of the complementary cells' cost that a better pattern might save; None where no bound was sought."""
 
 
 class DisclosureCertificate(BaseModel):
@@ -78,7 +80,12 @@ def sha256_of(frame: pd.DataFrame) -> str:
 
 
 def attest(
-    system: System, hidden: np.ndarray, outcome: AuditResult, vintages: tuple[str, ...], earlier: Sequence[str]
+    system: System,
+    hidden: np.ndarray,
+    outcome: AuditResult,
+    vintages: tuple[str, ...],
+    earlier: Sequence[str],
+    gap: float | None,
 ) -> SystemAudited:
     """Summarise the audit of one system."""
     narrowest = min(outcome.intervals, key=lambda found: found.high - found.low, default=None)
@@ -91,5 +98,5 @@ def attest(
         linear_programs=outcome.programs, narrowest_interval=interval,
         narrowest_is_exact=narrowest.exact if narrowest is not None else True,
         violations=len(outcome.violations), already_public=int(system.already_public.sum()),
-        earlier_releases=tuple(dict.fromkeys(earlier)),
+        earlier_releases=tuple(dict.fromkeys(earlier)), cost_above_least=gap,
     )  # fmt: skip

@@ -11,6 +11,7 @@ Rules:
 
 - Every table of a measure over a population, and every earlier table over it, is one system; other vintages are
   part of it where one is known to hold the other.
+- Complementary cells are chosen by a heuristic, or, on request and for small tables, so that nothing cheaper would do.
 - The pattern chosen is not trusted: the audit reads only the published frames and must reach every target.
 - A new release that would undo a hidden cell of an earlier one is refused by default, with both tables named and
   the cells whose hiding would make it safe; with ``on_differencing="hide"`` those cells are hidden.
@@ -18,8 +19,9 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -29,12 +31,16 @@ from linkage.disclosure.cells import PrintedTable, System, TableCells, build_sys
 from linkage.disclosure.certificate import DisclosureCertificate, TableAttested, attest, sha256_of, solver_name
 from linkage.disclosure.explanation import explain, refuse_differencing, refuse_release
 from linkage.disclosure.insiders import insider_views
+from linkage.disclosure.optimum import cheapest, cost_of
 from linkage.disclosure.publishing import what_is_published
 from linkage.disclosure.rules import DisclosureRules
-from linkage.disclosure.secondary import complementary
+from linkage.disclosure.secondary import Pattern, complementary
 from linkage.disclosure.tables import Table
 from linkage.disclosure.vintages import about_the_same_persons
 from linkage.errors import InputError
+
+Method = Callable[[System], Pattern]
+"""How complementary cells are chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +73,14 @@ def protect(
     rules: DisclosureRules | None = None,
     history: Sequence[ReleaseRecord] = (),
     release: str = "release",
+    optimal: bool = False,
+    seconds: float = 60.0,
 ) -> ProtectedRelease:
     """Hide what must be hidden in ``tables`` and prove that it stays hidden.
 
-    ``history`` holds the records of earlier releases, whose printed cells an attacker has too.
+    ``history`` holds the records of earlier releases, whose printed cells an attacker has too. With ``optimal`` each
+    system's pattern is sought that costs least, for about ``seconds``; the certificate says how far from the least it
+    may be.
 
     Raises DisclosureError if an earlier release would be undone or the audit finds a violation.
     """
@@ -86,9 +96,11 @@ def protect(
     frames: dict[str, pd.DataFrame] = {}
     explained: dict[str, pd.DataFrame] = {}
     audited = []
+    either = rules.protection == "exact"
+    method = partial(cheapest, either=either, seconds=seconds) if optimal else partial(complementary, either=either)
     for together in about_the_same_persons(wanted, printed, rules.person_threshold):
         own, before = together.own, together.before
-        system, hidden = _choose(own, before, printed, rules, release)
+        system, hidden, gap = _choose(own, before, printed, rules, release, method)
         published, targets = what_is_published(system, hidden, before, rules, len(own))
         structure = Structure(system.atoms.profiles, system.atoms.member)
         outcome = audit(published, structure, targets)
@@ -99,7 +111,7 @@ def protect(
             insider = audit(seen, structure, insider_targets)
             if not insider.passed:
                 raise refuse_release(insider, published, release)
-        audited.append(attest(system, hidden, outcome, together.vintages, [earlier.release for earlier in before]))
+        audited.append(attest(system, hidden, outcome, together.vintages, [earlier.release for earlier in before], gap))
         for cells, table in zip(system.tables[: len(own)], published, strict=False):
             frames[table.name] = table.frame
             explained[table.name] = explain(cells, system, hidden)
@@ -129,25 +141,29 @@ def _choose(
     habits: Sequence[PrintedTable],
     rules: DisclosureRules,
     release: str,
-) -> tuple[System, np.ndarray]:
-    """Choose what to hide; with a history, only if that leaves the history safe (or the rules say to hide more)."""
+    method: Method,
+) -> tuple[System, np.ndarray, float | None]:
+    """Choose what to hide; with a history, only if that leaves the history safe (or the rules say to hide more).
+
+    Also returns the share of the pattern's cost that may not be needed, where the method proves a bound.
+    """
     system = build_system(own, before, rules, release, habits)
     if not before or rules.on_differencing == "hide":
-        return system, _against_insiders(system, rules)
+        return system, *_against_insiders(system, method)
     alone = build_system(own, (), rules, release, habits)
-    hidden = _against_insiders(alone, rules)
+    hidden, gap = _against_insiders(alone, method)
     asked = system.hidden.copy()
     for mine, joint in zip(alone.tables, system.tables, strict=False):
         asked[_same_cells(mine, joint, hidden[mine.cell])] = True
     asked &= system.hideable | system.hidden
     system = replace(system, hidden=asked)
-    hidden = _against_insiders(system, rules)
+    hidden, _ = _against_insiders(system, method)
     more = hidden & ~asked
     published, targets = what_is_published(system, asked, before, rules, len(own))
     outcome = audit(published, Structure(system.atoms.profiles, system.atoms.member), targets)
     if not outcome.passed:
         raise refuse_differencing(outcome, published, system, more, len(own))
-    return system, hidden
+    return system, hidden, gap
 
 
 def _same_cells(mine: TableCells, joint: TableCells, chosen: np.ndarray) -> np.ndarray:
@@ -161,11 +177,14 @@ def _same_cells(mine: TableCells, joint: TableCells, chosen: np.ndarray) -> np.n
     return numbered.merge(wanted, on=columns)["_cell"].to_numpy(dtype=np.int64)
 
 
-def _against_insiders(system: System, rules: DisclosureRules) -> np.ndarray:
+def _against_insiders(system: System, method: Method) -> tuple[np.ndarray, float | None]:
     """Hide what outsiders must not work out, then what each insider must not."""
-    either = rules.protection == "exact"
-    hidden = complementary(system, either).hidden
+    pattern = method(system)
+    hidden = pattern.hidden
     for view in insider_views(system, hidden):
         view = replace(view, hidden=view.hidden | (hidden & view.hideable))
-        hidden = hidden | complementary(view, either).hidden
-    return hidden
+        hidden = hidden | method(view).hidden
+    if pattern.least_cost is None:
+        return hidden, None
+    cost = cost_of(system, hidden)
+    return hidden, 1 - pattern.least_cost / cost if cost > 0 else 0.0

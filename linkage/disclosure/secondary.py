@@ -36,11 +36,15 @@ CLEANING = 300
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """Which cells of a system are hidden, which primary cells no pattern could protect, and what it took."""
+    """Which cells of a system are hidden, which primary cells no pattern could protect, and what it took.
+
+    ``least_cost`` is what the complementary cells of any pattern must cost, where that was proven.
+    """
 
     hidden: np.ndarray
     unprotected: np.ndarray
     programs: int
+    least_cost: float | None = None
 
 
 def complementary(system: System, either: bool = False) -> Pattern:
