@@ -24,6 +24,7 @@ from linkage.engine.steward import context_of, pass_member
 from linkage.errors import MatchingError
 from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
+from linkage.matching.forecast import Forecast, estimate
 from linkage.matching.score import Scored, score
 from linkage.matching.transfer import links_bytes, model_bytes
 from linkage.spec.encodings import EncodedPass, Encodings
@@ -49,9 +50,19 @@ def run_name(packages: list[Path], spec_sha256: str) -> str:
 
 
 def match(
-    hub: Hub, now: datetime, random_bytes: Callable[[int], bytes], report: Report = lambda _phase, _done: None
+    hub: Hub,
+    now: datetime,
+    random_bytes: Callable[[int], bytes],
+    report: Report = lambda _phase, _done: None,
+    *,
+    announce: Callable[[Forecast], None] = lambda _forecast: None,
+    memory: int | None = None,
 ) -> Matched:
-    """Match the latest encodings of every agency and hand the links to the registrar, sealed."""
+    """Match the latest encodings of every agency and hand the links to the registrar, sealed.
+
+    ``announce`` is told what the run will cost before it begins. Where ``memory`` (bytes) is given, a run that has too
+    many pairs or needs more is refused with MatchingError.
+    """
     agreement, spec = hub.agreement(), hub.spec()
     keys = hub.keys("matcher")
     packages = latest_encodings(hub, "matcher")
@@ -79,6 +90,10 @@ def match(
             if facts.may_have_duplicates:
                 duplicates.add(package.manifest.sender)
     report("opening packages", 1.0)
+    forecast = estimate(sources, spec)
+    announce(forecast)
+    if memory is not None:
+        forecast.require_feasible(memory, spec.block_cap)
     scored = score(sources, spec, frozenset(duplicates), report)
     heading = Heading(
         kind="links",

@@ -1,6 +1,6 @@
 """The fitted model and the scored pairs, as a certificate states them: shares by level, and how weights are spread.
 
-What may be read from it: whether a level means what one would expect, and how many pairs lie where the decision is close.
+What may be read from it: whether a level means what one would expect, and how many pairs lie where it is close.
 """
 
 from __future__ import annotations
