@@ -5,7 +5,8 @@ Rules:
 - A quarantined row is known by its number in the file (from 1; the header and blank lines are not counted) and by a
   reason. Its values are nowhere.
 - One bad row in a million does not stop the other rows; more than the spec's ``quarantine_limit`` does, because then
-  it is the export that is wrong.
+  it is the export that is wrong. Of a small extract a share says nothing: there up to :data:`FEW_ROWS` may go, but no
+  more than one row in ten, and one in any extract of two or more. A limit of 0 is kept to the letter.
 - Which of two different rows with one local ID is right cannot be known here, so both are set aside. Where a row merely
   repeats an earlier one, the first stays.
 """
@@ -21,6 +22,8 @@ import pandas as pd
 from linkage.errors import InputError
 
 _SHOWN = 10
+#: So many rows of a small extract may be set aside, whatever share of it they are.
+FEW_ROWS = 5
 
 
 class Reason(StrEnum):
@@ -73,12 +76,19 @@ class Quarantine:
         more = ", ..." if count > len(numbers) else ""
         return f"{count:,} because {reason.value}: rows {', '.join(numbers)}{more}"
 
+    def allowed(self, limit: float) -> int:
+        """Return how many rows may be set aside under a limit, which is a share of the rows."""
+        if not limit or self.of < 2:
+            return 0
+        return max(int(limit * self.of), min(FEW_ROWS, max(1, self.of // 10)))
+
     def require_within(self, limit: float) -> None:
-        """Raise InputError where the share that was set aside exceeds ``limit``."""
-        if self.share > limit:
+        """Raise InputError where more rows were set aside than ``limit``, a share of the rows, allows."""
+        allowed = self.allowed(limit)
+        if len(self.rows) > allowed:
             raise InputError(
-                f"{len(self.rows):,} of {self.of:,} rows cannot be used, more than the spec's quarantine_limit of "
-                f"{limit:.2%} of the rows",
+                f"{len(self.rows):,} of {self.of:,} rows cannot be used, and the spec's quarantine_limit allows "
+                f"{allowed:,} ({limit:.2%} of the rows; of a small extract one row in ten, up to {FEW_ROWS})",
                 [self._line(reason, count) for reason, count in self.counts().items()],
                 "mend the export; the quarantine file names the rows, and `linkage check` says more",
             )

@@ -67,13 +67,28 @@ def test_a_dry_run_seals_nothing_needs_no_secret_and_names_the_rows(steward):
     assert not any(marker in shown for marker in ("Quixotrix", "Zaphodsson", "1987-06-05"))
 
 
+def test_one_bad_row_in_a_small_extract_does_not_stop_the_others(steward):
+    register = children(30)
+    register.loc[7, "local"] = ""
+    shown, _, quarantine = steward(register, "--dry-run")
+    assert "29 records would be hashed" in shown
+    assert quarantine.read_text() == "row,reason\n8,the local ID is empty\n"
+
+
 def test_more_bad_rows_than_the_spec_allows_and_nothing_is_sealed(consortium, steward):
     register = children(100)
-    register.loc[7, "local"] = register.loc[3, "local"]
+    register.loc[[7, 11, 13, 17, 19], "local"] = register.loc[3, "local"]
     shown, out, quarantine = steward(register, "--dry-run", code=1)
     assert "quarantine_limit" in shown
     assert not out.exists()
-    assert [line.partition(",")[0] for line in quarantine.read_text().splitlines()[1:]] == ["4", "8"]
+    assert [line.partition(",")[0] for line in quarantine.read_text().splitlines()[1:]] == [
+        "4",
+        "8",
+        "12",
+        "14",
+        "18",
+        "20",
+    ]
     with pytest.raises(InputError, match="quarantine_limit"):
         consortium.hash("lakeside-district", register)
     assert not list((consortium.folder / "lakeside-district").glob("*.lpkg"))

@@ -56,6 +56,23 @@ def test_rows_that_could_not_be_read_are_in_the_same_quarantine(spec, tmp_path):
     assert found.row_numbers.tolist() == [1, 4, 5]
 
 
+@pytest.mark.parametrize(
+    ("rows", "allowed"),
+    [(0, 0), (1, 0), (2, 1), (9, 1), (10, 1), (20, 2), (49, 4), (50, 5), (100, 5), (500, 5), (599, 5), (600, 6),
+     (1_000_000, 10_000)],
+)  # fmt: skip
+def test_a_small_extract_may_lose_a_few_rows_and_a_large_one_its_share(rows, allowed):
+    def quarantine(count):
+        return Quarantine(tuple(QuarantinedRow(row, Reason.NUL) for row in range(1, count + 1)), rows)
+
+    assert quarantine(0).allowed(0.01) == allowed
+    quarantine(allowed).require_within(0.01)
+    with pytest.raises(InputError, match=f"quarantine_limit allows {allowed:,} "):
+        quarantine(allowed + 1).require_within(0.01)
+    with pytest.raises(InputError, match="allows 0 "):
+        quarantine(1).require_within(0.0)
+
+
 @given(
     st.lists(
         st.tuples(
