@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from linkage.governance.datasets import Dataset, Use
 from linkage.governance.outputs import Crosswalk, FlagBack, Output, Table, cohort_of
+from linkage.governance.quality import quality_beyond
 from linkage.spec.strict_yaml import Path
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def beyond(child: Agreement, parent: Agreement) -> list[Problem]:
         *_outputs(child, parent),
         *_thresholds(child, parent),
         *_protection(child, parent),
+        *quality_beyond(child, parent),
     ]
 
 

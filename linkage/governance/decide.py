@@ -33,10 +33,12 @@ from linkage.governance.requests import (
     Request,
     SealElement,
     SealYear,
+    SendReview,
 )
 from linkage.governance.sealing import (
     refuse_acceptance,
     refuse_encoding,
+    refuse_review,
     refuse_seal_element,
     refuse_seal_year,
 )
@@ -118,6 +120,8 @@ def _specific(agreement: StandingAgreement, request: Request, today: date) -> It
             yield from refuse_seal_year(agreement, request)
         case AcceptPackage():
             yield from refuse_acceptance(agreement, request)
+        case SendReview():
+            yield from refuse_review(agreement, request)
         case Release():
             yield from refuse_release(agreement, request, today)
 
@@ -136,6 +140,8 @@ def _permission(agreement: StandingAgreement, request: Request) -> Finding:
             return agreement.cite(*listed, "years"), "the year is covered"
         case AcceptPackage():
             return agreement.cite("parties"), f"{request.sender} is a provider, under this spec and epoch"
+        case SendReview():
+            return agreement.cite("linkage", "clerical_review"), "agencies may be asked to judge pairs in doubt"
         case Release():
             listed = output_place(agreement.terms, request.output)
             return agreement.cite(*listed), "it is listed for this recipient, purpose and content"

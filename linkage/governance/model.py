@@ -23,6 +23,7 @@ from linkage.governance.consistency import problems_within
 from linkage.governance.datasets import Dataset, Element
 from linkage.governance.outputs import Output
 from linkage.governance.parties import Party, Recipient
+from linkage.governance.quality import ClericalReview, LinkageQuality
 from linkage.governance.thresholds import DisclosureControl
 from linkage.spec.strict_yaml import FieldsError
 
@@ -101,6 +102,7 @@ class Linkage(Clause):
     never_joined: tuple[tuple[Name, ...], ...] = Field((), description="groups of providers or datasets")
     precedence: tuple[Precedence, ...] = ()
     quality_report: Literal[True] = True
+    clerical_review: ClericalReview = Field("none", description="whether agencies may be asked to judge pairs in doubt")
 
 
 class Security(Clause):
@@ -201,6 +203,7 @@ class Agreement(Clause):
     methodology: Text
     term: Term
     linkage: Linkage
+    linkage_quality: LinkageQuality | None = None
     data: tuple[Dataset, ...] = Field(min_length=1)
     outputs: tuple[Output, ...] = ()
     disclosure_control: DisclosureControl

@@ -18,6 +18,7 @@ from linkage.governance.datasets import (
 from linkage.governance.model import Agreement
 from linkage.governance.outputs import CohortPart, Crosswalk, FlagBack, FlagCondition, Output, ResearchFile, Table
 from linkage.governance.prose_parts import Grid, Section, listed
+from linkage.governance.quality import quality_sentences
 
 _USES = {
     "link_only": "for linking only; never shared",
@@ -133,7 +134,9 @@ def linkage_section(terms: Agreement) -> Section:
         f"Where several sources give {rule.field}, the first of these that has a value stands: {', '.join(rule.order)}."
         for rule in linkage.precedence
     ]
-    return Section("Linkage", "linkage", tuple(paragraphs))
+    paragraphs += quality_sentences(terms)
+    fields = "linkage" if terms.linkage_quality is None else "linkage, linkage_quality"
+    return Section("Linkage", fields, tuple(paragraphs))
 
 
 def outputs_section(terms: Agreement) -> Section:

@@ -88,4 +88,14 @@ class Release:
         return f"release of {self.output} ({self.kind}) to {self.recipient}"
 
 
-Request: TypeAlias = EncodeIdentifier | SealElement | SealYear | AcceptPackage | Release
+@dataclass(frozen=True)
+class SendReview:
+    """The hub sends an agency pairs that the linkage leaves in doubt, to judge on its own records."""
+
+    party: str
+
+    def __str__(self) -> str:
+        return f"the hub sends {self.party} pairs to review"
+
+
+Request: TypeAlias = EncodeIdentifier | SealElement | SealYear | AcceptPackage | SendReview | Release

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkage.governance.lookup import Finding, dataset_place, element_place
-from linkage.governance.requests import AcceptPackage, EncodeIdentifier, SealElement, SealYear
+from linkage.governance.requests import AcceptPackage, EncodeIdentifier, SealElement, SealYear, SendReview
 from linkage.governance.standing import StandingAgreement
 
 
@@ -68,6 +68,13 @@ def refuse_acceptance(agreement: StandingAgreement, request: AcceptPackage) -> I
     if request.kind == "payload" and all(dataset.provider != request.sender for dataset in terms.data):
         yield agreement.cite("data"), f"no dataset of {request.sender} is listed"
     yield from _context(agreement, request.spec_sha256, request.epoch)
+
+
+def refuse_review(agreement: StandingAgreement, request: SendReview) -> Iterator[Finding]:
+    """Yield each clause that refuses to ask this agency about pairs."""
+    yield from _provider(agreement, request.party)
+    if agreement.terms.linkage.clerical_review == "none":
+        yield agreement.cite("linkage"), "clerical_review is `none`: no agency is asked to judge pairs"
 
 
 def _provider(agreement: StandingAgreement, party_id: str) -> Iterator[Finding]:
