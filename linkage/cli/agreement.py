@@ -39,6 +39,7 @@ from linkage.governance.statements import (
     statements_path,
     write_statements,
 )
+from linkage.release.measures.definition import measures_in_words
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -83,7 +84,7 @@ def check(file: Path) -> None:
 def render(file: Path, out: Path | None) -> None:
     """Write FILE as prose: one HTML page to read, print and sign by hand, with the file's hash on every page."""
     page = out or file.with_suffix(".html")
-    write_atomically(page, render_html(load_agreement(file)).encode(), mode=0o644)
+    write_atomically(page, render_html(load_agreement(file), measures_in_words()).encode(), mode=0o644)
     click.echo(f"prose: {page}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,6 +20,16 @@ from linkage.resources import shipped
 from linkage.spec.load import load_spec
 from linkage.spec.strict_yaml import Path as FieldPath
 
+#: What no question can answer for its parties: they write it, with the template's words before them.
+_TO_WRITE: tuple[FieldPath, ...] = (
+    ("purpose",),
+    ("methodology",),
+    ("data",),
+    ("outputs",),
+    ("retention",),
+    ("general",),
+)
+_LEAVES = {"research_file": "rows", "table": "tables", "flag_back": "yes or no", "crosswalk": "who is who"}
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -26,10 +37,17 @@ def _templates() -> dict[str, Path]:
     return {path.stem: path for path in sorted(shipped("agreements").glob("*.yaml"))}
 
 
+def _line(name: str, path: Path) -> str:
+    """Say in a line what a template is for and what leaves under it."""
+    terms = read_agreement(path).terms
+    leaves = dict.fromkeys(_LEAVES[output.kind] for output in terms.outputs)
+    return f"{name:32} {terms.title} ({', '.join(leaves) or 'nothing leaves'})"
+
+
 def _listed(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         for name, path in _templates().items():
-            click.echo(f"{name:32} {read_agreement(path).terms.title}")
+            click.echo(_line(name, path))
         ctx.exit()
 
 
@@ -99,7 +117,8 @@ def new(
     if not schema.exists():
         write_atomically(schema, agreement_schema().encode(), mode=0o644)
     click.echo(f"agreement: {out}  ({written.terms.status})")
-    click.echo(f"Next: edit it, then linkage agreement check {out}, render {out}, sign {out}")
+    click.echo("Yours to write in the file: " + ", ".join(str(written.cite(*path)) for path in _TO_WRITE))
+    click.echo(f"Then: linkage agreement check {out}, render {out}, sign {out}")
 
 
 def _refuse_outside(written: AgreementDocument, above: AgreementDocument) -> None:
@@ -111,8 +130,9 @@ def _refuse_outside(written: AgreementDocument, above: AgreementDocument) -> Non
 def _template(name: str | None, asking: bool) -> AgreementDocument:
     ready = _templates()
     if name is None and asking:
+        _say("Templates. Take the one whose outputs are nearest to yours.")
         for each, path in ready.items():
-            click.echo(f"  {each:32} {read_agreement(path).terms.title}", err=True)
+            click.echo(f"  {_line(each, path)}", err=True)
         name = click.prompt("start from", type=click.Choice(list(ready)), show_choices=False, err=True)
     if name not in ready:
         raise AgreementError(
@@ -122,15 +142,57 @@ def _template(name: str | None, asking: bool) -> AgreementDocument:
     return read_agreement(ready[name])
 
 
-def _asked(draft: AgreementDocument) -> dict[FieldPath, str]:
-    """Ask for the title, and for each party's name and signatory; keep only what differs from the template."""
-    answers: dict[FieldPath, str] = {("title",): _ask("title", draft.terms.title)}
-    for number, party in enumerate(draft.terms.parties):
+def _asked(draft: AgreementDocument) -> dict[FieldPath, str | int]:
+    """Ask what differs from consortium to consortium; keep only what differs from the template."""
+    terms = draft.terms
+    _say("Parties. Each signs; who signs must be able to bind it.")
+    answers: dict[FieldPath, str | int] = {("title",): _ask("title of the agreement", terms.title)}
+    for number, party in enumerate(terms.parties):
         place: FieldPath = ("parties", number)
         answers[*place, "legal_name"] = _ask(f"legal name of {party.id} ({party.role})", party.legal_name)
         answers[*place, "signatory", "name"] = _ask("  who signs for it", party.signatory.name)
         answers[*place, "signatory", "title"] = _ask("  title of the signatory", party.signatory.title)
-    return answers
+    _say("Data. Rows of other years stay with their agency; each law is the provider's own reason to share.")
+    for number, dataset in enumerate(terms.data):
+        place = ("data", number)
+        if dataset.years is not None:
+            answers[*place, "years", "from"] = _ask_year(f"{dataset.key}: first year", dataset.years.first)
+            answers[*place, "years", "to"] = _ask_year(f"{dataset.key}: last year", dataset.years.last)
+        if dataset.authority.basis == "state_law":
+            answers[*place, "authority", "statute"] = _ask(
+                f"{dataset.key}: the law of your state that lets {dataset.provider} share it", dataset.authority.statute
+            )
+    _say("Recipients. Only these persons may work with what is released; each needs training first.")
+    for number, recipient in enumerate(terms.recipients):
+        for user, named in enumerate(recipient.named_users):
+            answers["recipients", number, "named_users", user, "name"] = _ask(
+                f"named user {user + 1} of {recipient.party}", named.name
+            )
+    _say("Protection. Groups of fewer persons are hidden; 10 is usual, 3 the floor.")
+    control = terms.disclosure_control
+    answers["disclosure_control", "person_threshold"] = int(
+        click.prompt("fewest persons in a published cell", default=control.person_threshold, type=int, err=True)
+    )
+    answers["incident", "contact"] = _ask("who is told of a breach (e-mail)", terms.incident.contact)
+    if terms.irb is not None and terms.irb.number is not None:
+        answers["irb", "number"] = _ask("number of the review board's approval", terms.irb.number)
+    answers["general", "governing_law"] = _ask("governing law", terms.general.governing_law)
+    return {path: answer for path, answer in answers.items() if answer != _in_template(draft, path)}
+
+
+def _in_template(draft: AgreementDocument, path: FieldPath) -> object:
+    inside: Any = draft.yaml.data
+    for part in path:
+        inside = inside[part]
+    return inside
+
+
+def _say(text: str) -> None:
+    click.secho(f"\n{text}", bold=True, err=True)
+
+
+def _ask_year(question: str, default: int) -> int:
+    return int(click.prompt(question, default=default, type=click.IntRange(1900, 2200), err=True))
 
 
 def _ask(question: str, default: str) -> str:

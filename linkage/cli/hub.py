@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -24,12 +25,15 @@ from linkage.engine.releaser import BUNDLE_SUFFIX
 from linkage.engine.releaser import release as run_release
 from linkage.engine.rooms import ROOMS, Hub
 from linkage.errors import StoreError
+from linkage.exchange.files import write_atomically
 from linkage.governance.heads import head_problems, read_head
 from linkage.governance.ledger import verify_ledger
 from linkage.registry.backup import back_up
 from linkage.registry.guard import CHURN_LIMIT, plan_name
 from linkage.registry.model import EventKind, Plan
 from linkage.registry.store import WAIT_SECONDS
+from linkage.reports.certificate_html import certificate_html
+from linkage.reports.forecast import show_forecast
 from linkage.reports.linkage_run import show_certificate
 from linkage.reports.outputs import describe_output
 from linkage.reports.progress import Phases
@@ -88,11 +92,17 @@ def hub_receive(hub: Path, packages: tuple[Path, ...]) -> None:
 
 @hub.command("match")
 @HubFolder
-def hub_match(hub: Path) -> None:
-    """Match the latest encodings of all agencies and seal the links for the registrar."""
+@click.option("--anyway", is_flag=True, help="Match even if it looks too large for this machine.")
+def hub_match(hub: Path, anyway: bool) -> None:
+    """Match the latest encodings of all agencies and seal the links for the registrar.
+
+    What the run will cost is shown before it begins; one that would not end is refused.
+    """
     folder = Hub(hub)
+    console = Console(highlight=False)
+    memory = None if anyway else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with folder.working(), Phases() as phases:
-        matched = run_match(folder, now(), os.urandom, phases)
+        matched = run_match(folder, now(), os.urandom, phases, announce=partial(show_forecast, console), memory=memory)
     if matched.scored is None:
         click.echo(f"these packages were matched before: run {matched.run}, nothing changed")
         return
@@ -124,7 +134,10 @@ def hub_resolve(hub: Path, plan_only: bool, churn_limit: float, confirm: str) ->
     _show_plan(done.plan, done.run)
     show_certificate(Console(highlight=False), done.certificate)
     if done.certificate_file:
-        click.echo(f"certificate: {done.certificate_file}")
+        page = done.certificate_file.with_suffix(".html")
+        heading = f"{folder.agreement().terms.hub.id}, run {done.run}, {now():%Y-%m-%d}"
+        write_atomically(page, certificate_html(done.certificate, heading))
+        click.echo(f"certificate: {done.certificate_file}, as a page: {page}")
 
 
 def _show_plan(plan: Plan, run: int) -> None:

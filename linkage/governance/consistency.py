@@ -10,6 +10,7 @@ Rules, each a check of ``problems_within``:
 - Data are destroyed on a stated day, not before the end of use (34 CFR 99.31(a)(6)(iii)(C)(4)).
 - Each legal basis finds its mandatory clauses: studies (duration), audit or evaluation (the representative is a
   party), wages (inspection, an employer threshold, an element that tells employers apart).
+- A ``ceds`` name is one of the standard's, fits the element's type, and names no identifier that would leave as it is.
 - Only a draft may have a key or hash pending.
 """
 
@@ -20,6 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, get_args
 
 from linkage.governance.base import PENDING
+from linkage.governance.ceds import CEDS, unknown_name
 from linkage.governance.datasets import ValueType
 from linkage.governance.outputs import cohort_of
 from linkage.spec.strict_yaml import Path
@@ -34,8 +36,8 @@ Problem = tuple[Path, str]
 def problems_within(agreement: Agreement) -> list[Problem]:
     """Return every inconsistency, with the path of the clause to mend."""
     checks = (
-        _identities, _references, _uses, _cohorts, _flag_rules, _never_joined, _dates, _legal_bases, _pending,
-        _versions,
+        _identities, _references, _ceds_names, _uses, _cohorts, _flag_rules, _never_joined, _dates, _legal_bases,
+        _pending, _versions,
     )  # fmt: skip
     return [problem for check in checks for problem in check(agreement)]
 
@@ -124,6 +126,23 @@ def _references(agreement: Agreement) -> Iterator[Problem]:
     for reference in microdata.quasi_identifiers if microdata else ():
         if agreement.resolve(reference) is None:
             yield ("disclosure_control", "microdata", "quasi_identifiers"), f"`{reference}` is not listed under data"
+
+
+def _ceds_names(agreement: Agreement) -> Iterator[Problem]:
+    for number, dataset in enumerate(agreement.data):
+        for place, element in enumerate(dataset.elements):
+            if element.ceds is None:
+                continue
+            path: Path = ("data", number, "elements", place)
+            unknown = unknown_name(element.ceds)
+            if unknown is not None:
+                yield (*path, "ceds"), unknown
+                continue
+            known = CEDS.get(element.ceds)
+            if known is not None and element.type not in known.types and element.use != "link_only":
+                yield (*path, "type"), f"{element.type} does not fit CEDS {known.name}: {' or '.join(known.types)}"
+            if known is not None and known.kind == "identifier" and element.use == "output":
+                yield (*path, "use"), f"CEDS {known.name} is an identifier: link_only, coarsened or in aggregates only"
 
 
 def _uses(agreement: Agreement) -> Iterator[Problem]:

@@ -124,7 +124,7 @@ class Element(Clause):
 
     name: Name = Field(description="the column's header in the provider's file")
     use: Use
-    ceds: Name | None = Field(None, description="CEDS technical name")
+    ceds: Name | None = Field(None, description="CEDS technical name, or its global ID")
     type: ValueType = "text"
     codes: tuple[str, ...] | None = Field(None, min_length=1, description="the only values allowed")
     class_: ElementClass = Field("admin", alias="class")

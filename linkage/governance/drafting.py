@@ -41,13 +41,13 @@ class Particulars:
     destroy_by: date
     agreement_id: str | None = None
     trained_on: date | None = None
-    others: Mapping[Path, str] = field(default_factory=dict)
+    others: Mapping[Path, str | int] = field(default_factory=dict)
 
 
 def fill_template(text: str, source: str, particulars: Particulars) -> str:
     """Return the template's text as an active agreement ready to sign, or as a draft if something is still to come."""
     document = load_yaml(text, source, AgreementError)
-    values: dict[Path, str] = {
+    values: dict[Path, str | int] = {
         ("term", "effective"): particulars.effective.isoformat(),
         ("term", "expires"): particulars.expires.isoformat(),
         ("retention", "destroy_by"): particulars.destroy_by.isoformat(),
@@ -69,7 +69,7 @@ def fill_template(text: str, source: str, particulars: Particulars) -> str:
     return set_values(text, source, values)
 
 
-def set_values(text: str, source: str, values: Mapping[Path, str]) -> str:
+def set_values(text: str, source: str, values: Mapping[Path, str | int]) -> str:
     """Return ``text`` with the scalar at each path replaced, and nothing else changed."""
     document = load_yaml(text, source, AgreementError)
     lines = text.split("\n")
@@ -140,8 +140,10 @@ def _pending_keys(data: Mapping[str, Value]) -> list[tuple[Path, tuple[str, ...]
     return found
 
 
-def _with_scalar(line: str, key: str, value: str) -> str:
-    written = value if _is_plain_text(value) else "'" + value.replace("'", "''") + "'"
+def _with_scalar(line: str, key: str, value: str | int) -> str:
+    written = str(value)
+    if isinstance(value, str) and not _is_plain_text(value):
+        written = "'" + value.replace("'", "''") + "'"
     found = re.search(rf"(?<![\w-]){re.escape(key)}:[ ]+", line)
     if found is None:
         return line

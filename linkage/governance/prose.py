@@ -11,9 +11,11 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from linkage.governance.model import Agreement
 from linkage.governance.prose_data import authority_section, data_section, linkage_section, outputs_section
-from linkage.governance.prose_parts import Grid, Section, day, listed
+from linkage.governance.prose_parts import DefinedMeasure, Grid, Section, day, listed
 from linkage.governance.prose_protection import (
     audit_section,
     disclosure_control_section,
@@ -27,8 +29,8 @@ from linkage.governance.prose_protection import (
 _TIERS = {"emou": "enterprise memorandum of understanding", "dsa": "data sharing agreement", "dul": "data use licence"}
 
 
-def sections(terms: Agreement) -> tuple[Section, ...]:
-    """Return the agreement as sections of prose."""
+def sections(terms: Agreement, measures: Mapping[str, DefinedMeasure]) -> tuple[Section, ...]:
+    """Return the agreement as sections of prose; ``measures`` are those it may name, by ID."""
     return (
         _parties(terms),
         authority_section(terms),
@@ -36,7 +38,7 @@ def sections(terms: Agreement) -> tuple[Section, ...]:
         _term(terms),
         data_section(terms),
         linkage_section(terms),
-        outputs_section(terms),
+        outputs_section(terms, measures),
         disclosure_control_section(terms),
         recipients_section(terms),
         redisclosure_section(terms),
@@ -68,18 +70,22 @@ def _parties(terms: Agreement) -> Section:
     )
     hub = terms.hub.legal_name
     paragraphs = (
-        f"{hub} acts in three rooms with separate keys: the matcher, which compares encodings; the registrar, which "
-        "keeps the student IDs; and the release room, which holds the data to be released. No room opens what "
-        "is sealed to another.",
-        "Each party is known by the public keys that the signed document lists. A message under any other key is "
-        "not from a party.",
+        f'In this agreement "the Hub" is {hub}; a "Provider" is a party that provides data, and a "Recipient" one to '
+        "which an output is released; a party may be both.",
+        '"Encodings" are bit strings made of identifiers with a secret that the Providers share; "sealed" is encrypted '
+        'so that only the named party can open it; an "output" is what leaves the Hub.',
+        "The Hub shall act in three rooms with separate keys: the matcher, which compares encodings; the registrar, "
+        "which keeps the student IDs; and the release room, which holds the data to be released. No room shall open "
+        "what is sealed to another.",
+        "Each party is known by the public keys that the signed file lists. A message under any other key is not from "
+        "that party.",
     )
     return Section("Parties", "parties", paragraphs, (Grid("", ("Party", "ID", "Role", "Signatory"), rows),))
 
 
 def _purpose(terms: Agreement) -> Section:
     purpose = terms.purpose
-    paragraphs = [purpose.statement]
+    paragraphs = [purpose.statement, "The data shall be used for the purposes stated here, and for no other."]
     paragraphs += [f"Question: {question}" for question in purpose.research_questions]
     paragraphs += [f"Permitted ({use.code}): {use.statement}" for use in purpose.permitted_uses]
     paragraphs += [f"Prohibited: {use}" for use in purpose.prohibited_uses]
@@ -102,8 +108,9 @@ def _term(terms: Agreement) -> Section:
     if term.study_duration is not None:
         paragraphs.append(f"The study lasts {term.study_duration}.")
     paragraphs.append(
-        f"Any party may end it on {term.termination_notice_days} days' notice. Any party may end it at once if a "
-        "safeguard is not kept. From the day of a notice's effect nothing is accepted, linked or released."
+        f"Any party may end it by {term.termination_notice_days} days' written notice, and at once by written notice "
+        "if a safeguard of this agreement is not kept. From the day on which a notice takes effect nothing shall be "
+        "accepted, linked or released."
     )
     if term.renewal is not None:
         paragraphs.append(f"Renewal: {term.renewal}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from linkage.governance.datasets import (
     Banded,
@@ -16,8 +16,17 @@ from linkage.governance.datasets import (
     YearOnly,
 )
 from linkage.governance.model import Agreement
-from linkage.governance.outputs import CohortPart, Crosswalk, FlagBack, FlagCondition, Output, ResearchFile, Table
-from linkage.governance.prose_parts import Grid, Section, listed
+from linkage.governance.outputs import (
+    CohortPart,
+    Crosswalk,
+    FlagBack,
+    FlagCondition,
+    Measure,
+    Output,
+    ResearchFile,
+    Table,
+)
+from linkage.governance.prose_parts import DefinedMeasure, Grid, Section, listed
 from linkage.governance.quality import quality_sentences
 
 _USES = {
@@ -42,6 +51,32 @@ _BASES = {
 }
 
 
+#: What each law asks of whoever receives the data; the clauses that keep it stand in the sections named.
+_CONDITIONS = {
+    "ferpa_studies": "Under the studies exception the data shall be used only for the study described under Purpose; "
+    "the study shall be conducted so that no parent or student is identified by anyone but representatives of the "
+    "Recipient with legitimate interests; and the data shall be destroyed when no longer needed for the study, at the "
+    "latest on the day stated under Retention (34 CFR 99.31(a)(6)(iii)(C)).",
+    "ferpa_audit_evaluation": "Under the audit or evaluation exception the data shall be used only to carry out the "
+    "audit or evaluation described under Purpose, shall be protected from further disclosure and other use, and shall "
+    "be destroyed when no longer needed, at the latest on the day stated under Retention (34 CFR 99.35(a)(2) and (3)).",
+    "ferpa_school_official": "Under the school official exception the Hub performs a service for which the Provider "
+    "would otherwise use employees, is under the Provider's direct control in its use of the data, and shall use them "
+    "for that service only (34 CFR 99.31(a)(1)(i)(B) and 99.33(a)).",
+    "ferpa_enrolling_school": "The data concern students who seek to enroll or are enrolled at the receiving "
+    "institution, for purposes of their enrollment or transfer (34 CFR 99.31(a)(2) and 99.34).",
+    "ui_public_official": "Wage information shall be used only for the purpose stated, by persons who have been "
+    "instructed in its confidentiality and have acknowledged it in writing; shall be stored securely; and shall be "
+    "disposed of when the purpose is served. The Provider may inspect on site, and may end this agreement if the "
+    "safeguards are not adhered to (20 CFR 603.9 and 603.10).",
+    "hipaa_limited_data_set": "The Recipient shall use the limited data set only as stated, shall not identify the "
+    "individuals or contact them, shall report any use that this agreement does not provide for, and shall bind its "
+    "agents to the same (45 CFR 164.514(e)(4)).",
+    "child_welfare": "Information on children in care shall be used only for purposes connected with the programs for "
+    "which it is safeguarded (45 CFR 1355.30 and 205.50).",
+}
+
+
 def authority_section(terms: Agreement) -> Section:
     """Render ``authority``."""
     names = {party.id: party.legal_name for party in terms.parties}
@@ -59,15 +94,19 @@ def authority_section(terms: Agreement) -> Section:
         if authority.need_to_know is not None:
             paragraphs.append(f"Need to know for {dataset.dataset}: {authority.need_to_know}")
     grid = Grid("", ("Provider", "Data", "Basis", "Citation"), tuple(rows))
-    intro = "Each provider discloses its data under the authority named here, and no other."
-    return Section("Legal authority", "data[].authority", (intro, *paragraphs), (grid,))
+    intro = "Each Provider discloses its data under the authority named here, and under no other."
+    bases = dict.fromkeys(dataset.authority.basis for dataset in terms.data)
+    conditions = (_CONDITIONS[basis] for basis in bases if basis in _CONDITIONS)
+    return Section("Legal authority", "data[].authority", (intro, *conditions, *paragraphs), (grid,))
 
 
 def data_section(terms: Agreement) -> Section:
     """Render ``data``."""
     intro = (
-        "The providers share the elements listed here and no others. A column that is not listed is refused before "
-        "it leaves the provider; a row outside the population or the years is left out.",
+        "The Providers shall share the elements listed here and no others. A column that is not listed is refused "
+        "before it leaves the Provider; a row outside the population or the years is left out.",
+        "What is listed is personally identifiable information until it leaves the Hub in an output, and shall be "
+        "protected as such by whoever holds it.",
     )
     return Section("Data", "data", intro, tuple(_dataset_grid(dataset) for dataset in terms.data))
 
@@ -86,7 +125,7 @@ def _note(element: Element) -> str:
         notes.append(coarsening(element.coarsen))
     if element.codes is not None:
         notes.append(f"values {', '.join(element.codes)}")
-    if element.class_ == "employer":
+    if element.class_ == "employer" and element.justification is None:
         notes.append("counts employers; never shown")
     if element.justification is not None:
         notes.append(element.justification)
@@ -117,19 +156,20 @@ def linkage_section(terms: Agreement) -> Section:
     ids = {
         "random_per_release": "Released records carry random IDs made for that release alone; two releases cannot be "
         "joined by them.",
-        "stable_for_updates": "Released records carry random IDs that yearly updates of the same output to the same "
-        "recipient keep.",
+        "stable_for_updates": "Released records carry random IDs that later releases under this agreement to the same "
+        "Recipient keep, so that its yearly updates can be joined to each other.",
     }
     paragraphs = [
-        f"Providers encode only these identifiers: {', '.join(linkage.identifiers)}. They do so as the linkage spec "
-        f"{linkage.spec} (SHA-256 {linkage.spec_sha256}) says, in epoch {linkage.epoch}.",
-        f"The secret with which they encode is made by {names[linkage.key_custodian]} and shared among providers only. "
-        f"{terms.hub.legal_name} never holds it, and never holds an identifier.",
+        f"The Providers shall encode only these identifiers: {', '.join(linkage.identifiers)}. They shall do so as the "
+        f"linkage specification {linkage.spec} (SHA-256 {linkage.spec_sha256}) says, with the secret of its period of "
+        f"use (epoch) number {linkage.epoch}.",
+        f"{names[linkage.key_custodian]} shall make the secret with which they encode, and it shall be shared among "
+        "the Providers only. The Hub shall hold neither the secret nor any identifier.",
         ids[linkage.release_ids],
         linkage.unmatched,
-        "Every result comes with a statement of linkage quality.",
+        "Every output shall come with a statement of linkage quality.",
     ]
-    paragraphs += [f"Never brought together in one output: {' and '.join(group)}." for group in linkage.never_joined]
+    paragraphs += [f"No output shall bring together {' and '.join(group)}." for group in linkage.never_joined]
     paragraphs += [
         f"Where several sources give {rule.field}, the first of these that has a value stands: {', '.join(rule.order)}."
         for rule in linkage.precedence
@@ -139,39 +179,51 @@ def linkage_section(terms: Agreement) -> Section:
     return Section("Linkage", fields, tuple(paragraphs))
 
 
-def outputs_section(terms: Agreement) -> Section:
-    """Render ``outputs``."""
+def outputs_section(terms: Agreement, measures: Mapping[str, DefinedMeasure]) -> Section:
+    """Render ``outputs``, with the definitions of the measures that they name."""
     names = {party.id: party.legal_name for party in terms.parties}
-    intro = "These outputs may leave the hub, to these recipients and for these purposes. Nothing else may."
+    intro = "These outputs may leave the Hub, to these Recipients and for these purposes. Nothing else shall."
     if not terms.outputs:
-        intro = "Under this agreement itself nothing leaves the hub."
+        intro = "Under this agreement itself nothing leaves the Hub."
     paragraphs = tuple(
         f"{output.title} ({output.id}), to {listed([names[r] for r in output.recipients])}, for "
-        f"{listed(output.purposes)}: {_content(output)}"
+        f"{listed(output.purposes)}: {_content(output, names, measures)}"
         for output in terms.outputs
     )
-    return Section("Outputs", "outputs", (intro, *paragraphs))
+    definitions = [m.definition or "" for output in terms.outputs if isinstance(output, Table) for m in output.measures]
+    named = {key: measures[key] for key in definitions if key in measures}
+    rows = tuple((d.title, key, f"{d.authority}. Counted: {d.counted} Met: {d.met}") for key, d in named.items())
+    header = ("Measure", "ID", "Definition")
+    grids = (Grid("Measures, as the file of that ID defines them", header, rows),) if rows else ()
+    return Section("Outputs", "outputs", (intro, *paragraphs), grids)
 
 
-def _content(output: Output) -> str:
+def _content(output: Output, names: Mapping[str, str], measures: Mapping[str, DefinedMeasure]) -> str:
     match output:
         case ResearchFile():
             return (
                 f"a file of rows, {_FORMS[output.form]}, with {_by_dataset(output.elements)}.{_cohort(output.cohort)}"
             )
         case Table():
-            measures = "; ".join(
-                f"{m.name} ({m.statistic})" + (f", {m.definition.rstrip('.')}" if m.definition else "")
-                for m in output.measures
-            )
-            return f"a table of {measures}; by {_by_dataset(output.dimensions)}.{_cohort(output.cohort)}"
+            shown = "; ".join(_measure(measure, measures) for measure in output.measures)
+            return f"a table by {_by_dataset(output.dimensions)}, of {shown}.{_cohort(output.cohort)}"
         case FlagBack():
             return (
                 f"a yes or no ({output.flag}) for each of the recipient's own persons, without the reason. "
                 f"{flag_rule(output)}"
             )
         case Crosswalk():
-            return f"which record of {output.providers[0]} is which of {output.providers[1]}, and nothing else."
+            one, other = (names[provider] for provider in output.providers)
+            return f"which record of {one} is which of {other}, and nothing else."
+
+
+def _measure(measure: Measure, measures: Mapping[str, DefinedMeasure]) -> str:
+    """Say what a table's column holds: ``leavers (count: Employment and earnings ...)``."""
+    definition = measure.definition
+    if definition is None:
+        return f"{measure.name} ({measure.statistic})"
+    text = measures[definition].title if definition in measures else definition.rstrip(".")
+    return f"{measure.name} ({measure.statistic}: {text})"
 
 
 def flag_rule(output: FlagBack) -> str:

@@ -26,6 +26,16 @@ class Section:
     tables: tuple[Grid, ...] = ()
 
 
+@dataclass(frozen=True)
+class DefinedMeasure:
+    """A measure that an agreement names by its ID, as its definition reads; whoever renders passes these in."""
+
+    title: str
+    authority: str
+    counted: str
+    met: str
+
+
 def day(value: date) -> str:
     """Write a date as people do, the same on every machine."""
     months = "January February March April May June July August September October November December".split()

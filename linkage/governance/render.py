@@ -10,10 +10,11 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 from linkage.governance.prose import preamble, sections
-from linkage.governance.prose_parts import Grid, Section, day
+from linkage.governance.prose_parts import DefinedMeasure, Grid, Section, day
 from linkage.governance.standing import StandingAgreement
 
 _STYLE = """
@@ -63,11 +64,12 @@ _UNCHECKED = (
 )
 
 
-def render_html(agreement: StandingAgreement) -> str:
-    """Return the agreement as one HTML page."""
+def render_html(agreement: StandingAgreement, measures: Mapping[str, DefinedMeasure]) -> str:
+    """Return the agreement as one HTML page; ``measures`` are the defined ones that it may name, by ID."""
     terms = agreement.terms
-    body = "\n".join(_section(number, section) for number, section in enumerate(sections(terms), start=1))
-    number = len(sections(terms)) + 1
+    parts = sections(terms, measures)
+    body = "\n".join(_section(number, section) for number, section in enumerate(parts, start=1))
+    number = len(parts) + 1
     foot = f"{terms.id} version {terms.version}, SHA-256 {agreement.sha256}"  # an ID, a number and hex: safe in CSS
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -134,7 +136,11 @@ def _signatures(number: int, agreement: StandingAgreement) -> str:
                 f"<p><code>{escape(signature.signature)}</code></p>"
             )
         blocks.append(f'<div class="signature"><p>{who}</p>{mark}</div>')
-    return f"<section>\n{_heading(number, 'Signatures', 'signatures')}\n{''.join(blocks)}\n</section>"
+    intro = (
+        "<p>By signing, each signatory states that he or she may bind the party named. A signature by hand is to this "
+        "page; an electronic one is to the file whose SHA-256 is printed on it. Either binds to both.</p>"
+    )
+    return f"<section>\n{_heading(number, 'Signatures', 'signatures')}\n{intro}{''.join(blocks)}\n</section>"
 
 
 def _unchecked(number: int) -> str:

@@ -58,6 +58,9 @@ class DisclosureControl(Clause):
     rounding_base: Count = Field(0, description="0 for none")
     symbol: Name = "*"
     prior_releases: Literal["all"] = "all"
+    prior_conflicts: Literal["refuse", "hide"] = Field(
+        "refuse", description="where a table and one released before would give a hidden cell back"
+    )
     manual_release: Literal[False] = False
     microdata: Microdata | None = None
 

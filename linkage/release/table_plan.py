@@ -6,7 +6,8 @@ Rules:
 - A sum, mean or median is of exactly one number; a rate is of something that a person has or has not.
 - A measure whose ``definition`` names one of :mod:`linkage.release.measures` is computed as that says, in a table that
   fits it.
-- Where a contributing dataset has an employer threshold, its employer element contributes to every cell.
+- Where a contributing dataset has an employer threshold, its employer element contributes to every cell of those with
+  wages. How many persons a definition counts at all, with wages or without, is no wage information.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def plan_measures(
         if measure.definition in known_measures():
             definition = load_measure(measure.definition)
             problems += _misfits(measure, definition, any(dimension.is_period for dimension in dimensions))
-            plans.append(MeasurePlan(measure, definition, (), None, employer))
+            counts_all = measure.statistic == "count"
+            plans.append(MeasurePlan(measure, definition, (), None, None if counts_all else employer))
             continue
         numbers = [pair for pair in drawn if output_form(pair[1]).type in ("integer", "number")]
         employers = [pair for pair in drawn if pair[1].class_ == "employer"]

@@ -8,6 +8,9 @@ Rules:
 - The rules are the strictest of every dataset that contributes. Where they count employers, each wage cell does.
 - A rate shows only where the persons it counts, those it does not and their total could all be shown; a mean or a
   median only where its sum and its persons could. A median is somebody's wage: medians and means keep three figures.
+- Persons are taken at a *vintage*: the table's period, or, of a table without one, the day of the release. A table that
+  is released again a year later is of other persons; what the two together would tell is guarded.
+- Where a period has nobody whom a measure counts, its cells carry the symbol of hidden ones.
 - If the audit does not pass there is no table (DisclosureError). Nothing here can publish a cell that is hidden there.
 """
 
@@ -15,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -76,7 +80,7 @@ def make_table(
     if not len(units.persons):
         raise InputError(f"No person falls in the table {permitted.output_id}.")
     result = disclosure.protect(
-        list(_tables(units)), disclosure_rules(permitted.rules, _has_rate(units)), history, release
+        list(_tables(units, permitted.today)), disclosure_rules(permitted.rules, _has_rate(units)), history, release
     )
     shown = pd.concat([_published(units, period, result, permitted.rules) for period in _periods(units)])
     return ProtectedTable(
@@ -105,6 +109,7 @@ def disclosure_rules(control: DisclosureControl, rates: bool) -> disclosure.Disc
         else None,
         p_percent=control.p_percent,
         zero_policy="sensitive" if sensitive else "publish",
+        on_differencing=control.prior_conflicts,
         symbol=control.symbol,
     )
 
@@ -153,50 +158,83 @@ def _periods(units: Units) -> list[str | None]:
     return sorted(units.persons[units.period].unique()) if units.period is not None else [None]
 
 
-def _tables(units: Units) -> Iterator[disclosure.Table]:
+def _tables(units: Units, today: date) -> Iterator[disclosure.Table]:
     """Yield everything that the published numbers are made of, as tables to be protected."""
+    tables = []
     for period in _periods(units):
+        vintage = period or today.isoformat()
         for plan in units.measures:
-            yield _persons_table(units, plan, period)
-            if plan.has_amount:
-                yield _amounts_table(units, plan, period)
+            if _counts_anybody(units, plan, period):
+                tables.append(_persons_table(units, plan, period, vintage))
+                if plan.measure.statistic == "rate" and plan.contributor and _holds(units, plan, period, [YES]):
+                    tables.append(_employers_table(units, plan, period, vintage))
+                if plan.has_amount:
+                    tables.append(_amounts_table(units, plan, period, vintage))
+    if not tables:
+        raise InputError(
+            "The table would be empty: its measures count nobody.",
+            advice="See which of the definitions' persons the payload covers, and its years.",
+        )
+    yield from tables
 
 
-def _persons_table(units: Units, plan: MeasurePlan, period: str | None) -> disclosure.Table:
+def _counts_anybody(units: Units, plan: MeasurePlan, period: str | None) -> bool:
+    return _holds(units, plan, period, [YES, NO] if plan.measure.statistic == "rate" else [YES])
+
+
+def _holds(units: Units, plan: MeasurePlan, period: str | None, answers: list[str]) -> bool:
+    inside = units.persons[plan.flag].isin(answers)
+    return bool((inside if period is None else inside & units.persons[str(units.period)].eq(period)).any())
+
+
+def _persons_table(units: Units, plan: MeasurePlan, period: str | None, vintage: str) -> disclosure.Table:
     by, margins = _cut(units)
-    where = _in_period(units, period)
-    if plan.measure.statistic == "rate":
-        by = [*by, plan.flag]
-        where = where | {plan.flag: [YES, NO]}
-    else:
-        where = where | {plan.flag: [YES]}
+    is_rate = plan.measure.statistic == "rate"
     return disclosure.Table(
         _persons_name(plan, period),
         units.persons,
-        by,
-        margins=margins or plan.measure.statistic == "rate",
-        contributor=plan.contributor,
-        where=where,
+        [*by, plan.flag] if is_rate else by,
+        margins=margins or is_rate,
+        contributor=None if is_rate else plan.contributor,
+        where=_in_period(units, period) | {plan.flag: [YES, NO] if is_rate else [YES]},
         population=_population(period),
+        vintage=vintage,
         id="id",
     )
 
 
-def _amounts_table(units: Units, plan: MeasurePlan, period: str | None) -> disclosure.Table:
+def _employers_table(units: Units, plan: MeasurePlan, period: str | None, vintage: str) -> disclosure.Table:
+    """Return the persons whom a rate counts as met, by their employers: on its other side there are none to count."""
+    by, margins = _cut(units)
+    return disclosure.Table(
+        _employers_name(plan, period),
+        units.persons,
+        by,
+        margins=margins,
+        contributor=plan.contributor,
+        where=_in_period(units, period) | {plan.flag: [YES]},
+        population=_population(period),
+        vintage=vintage,
+        id="id",
+    )
+
+
+def _amounts_table(units: Units, plan: MeasurePlan, period: str | None, vintage: str) -> disclosure.Table:
     by, margins = _cut(units)
     data = units.amounts[plan.measure.name]
     # Amounts below zero (a loss of points) are moved up together; what is published is moved back.
-    data = data.assign(**{plan.measure.name: data["amount"] - _floor(data["amount"])})
+    data = data.assign(**{units.quantity(plan): data["amount"] - _floor(data["amount"])})
     named = plan.employer is not None and data["employer"].notna().any()
     return disclosure.Table(
         _amounts_name(plan, period),
         data.assign(id=data["id"] + "|" + data["employer"].fillna("").astype(str)),
         by,
         margins=margins,
-        value=plan.measure.name,
+        value=units.quantity(plan),
         contributor="employer" if named else None,
         where=_in_period(units, period),
         population=_population(period),
+        vintage=vintage,
         id="id",
     )
 
@@ -221,6 +259,10 @@ def _persons_name(plan: MeasurePlan, period: str | None) -> str:
     return " ".join(part for part in (plan.measure.name, "persons", period) if part)
 
 
+def _employers_name(plan: MeasurePlan, period: str | None) -> str:
+    return " ".join(part for part in (plan.measure.name, "employers", period) if part)
+
+
 def _amounts_name(plan: MeasurePlan, period: str | None) -> str:
     return " ".join(part for part in (plan.measure.name, "amounts", period) if part)
 
@@ -230,9 +272,18 @@ def _published(
 ) -> pd.DataFrame:
     """Return one row per cell of a period, with a column per measure."""
     by, _ = _cut(units)
-    columns = [_measure(units, plan, period, result, control) for plan in units.measures]
-    shown = pd.concat(columns, axis=1).reset_index()
-    shown.columns = pd.Index([*by, *(plan.measure.name for plan in units.measures)])
+    names = [plan.measure.name for plan in units.measures]
+    made = {
+        plan.measure.name: _measure(units, plan, period, result, control)
+        for plan in units.measures
+        if _persons_name(plan, period) in dict(result.tables)
+    }
+    if not made:
+        return pd.DataFrame()
+    shown = pd.concat(made, axis=1).reindex(columns=names)
+    # A cell in which a measure has nobody must not be told from one that is hidden.
+    shown = shown.astype(object).where(shown.notna(), control.symbol).reset_index()
+    shown.columns = pd.Index([*by, *names])
     if period is not None and units.period not in by:
         shown.insert(0, str(units.period), period)
     # Margins come after the cells that they sum.
@@ -249,11 +300,16 @@ def _measure(
     persons = result[_persons_name(plan, period)]
     symbol = control.symbol
     if plan.measure.statistic == "rate":
-        return _rates(persons, by, plan.flag, control)
+        rates = _rates(persons, by, plan.flag, control)
+        employers = dict(result.tables).get(_employers_name(plan, period))
+        if employers is None:
+            return rates
+        too_few = employers.set_index(by)[COUNT].eq(symbol).reindex(rates.index, fill_value=False)
+        return rates.where(~too_few, symbol)
     counts = persons.set_index(by)[COUNT]
     if not plan.has_amount:
         return _rounded(counts, control)
-    sums = result[_amounts_name(plan, period)].set_index(by)[plan.measure.name].reindex(counts.index)
+    sums = result[_amounts_name(plan, period)].set_index(by)[units.quantity(plan)].reindex(counts.index)
     hidden = sums.eq(symbol) | counts.eq(symbol)
     persons_shown = pd.to_numeric(counts.where(~hidden), errors="coerce")
     floor = _floor(units.amounts[plan.measure.name]["amount"])

@@ -64,6 +64,15 @@ class Units:
     persons: pd.DataFrame
     amounts: Mapping[str, pd.DataFrame]
 
+    def quantity(self, plan: MeasurePlan) -> str:
+        """Name what a measure's amounts are of, alike in every output: sums of one quantity bound each other."""
+        if plan.definition is not None:
+            return f"amount of {plan.definition.id}"
+        assert plan.amount is not None, "an amount comes from a definition or from an element"
+        dataset, element = plan.amount
+        averaged = plan.measure.statistic != "sum" and _averages_periods(dataset, self.dimensions)
+        return f"{'average ' if averaged else ''}amount of {dataset.key}.{element.name}"
+
     @property
     def headers(self) -> list[str]:
         """The dimensions that cut within a period."""

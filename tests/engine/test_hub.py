@@ -243,7 +243,7 @@ def test_another_spec_is_refused_at_the_hub_with_the_field_that_differs(consorti
     package = consortium.hash("lakeside-district", children(30), spec=other)
     with pytest.raises(MismatchError) as refused:
         consortium.receive(package)
-    assert "block_cap: the package has 7, the agreement's spec 5000" in str(refused.value)
+    assert "block_cap: the package has 7, the agreement's spec 4" in str(refused.value)
 
 
 @pytest.mark.parametrize("place", [0.1, 0.5, 0.9])

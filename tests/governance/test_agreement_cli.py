@@ -121,12 +121,18 @@ def test_new_asks_for_what_is_not_given(tmp_path: Path) -> None:
     out = tmp_path / "care.yaml"
     answers = ["handle-with-care", "care-2027", "2027-01-01", "2027-06-30", "2027-07-31", "", "Care: this year"]
     answers += ["Hillside Unified", "Mary O'Neil", "Superintendent", "", "", "", "", "", ""]
-    run("agreement", "new", out, "--ask", stdin="\n".join(answers) + "\n")
+    answers += ["2026", "2027", "2026", "2027", "State Code 12-3", "Tess Moor", "15", "breach@hillside.example", ""]
+    said = run("agreement", "new", out, "--ask", stdin="\n".join(answers) + "\n").output
     text = out.read_text()
     assert "id: care-2027" in text
     assert "title: 'Care: this year'" in text
     assert "signatory: {name: 'Mary O''Neil', title: Superintendent}" in text
+    assert text.count("from: 2026, to: 2027}") == 2
+    assert "authority: {statute: State Code 12-3, basis: state_law}" in text
+    assert "- {name: Tess Moor, trained_on" in text
+    assert "  person_threshold: 15 " in text
     assert "status: draft" in text
+    assert "Yours to write in the file: purpose (line " in said
     assert "care-2027, version 1: Care: this year" in run("agreement", "check", out).output
 
 

@@ -88,8 +88,8 @@ def test_x_fields_are_for_people_and_not_read(content: bytes) -> None:
             "aggregate_only, so no row-level file may hold it",
         ),
         (
-            "      - workforce.wages.NAICS\n",
-            "      - child-welfare.placements.PlacementType\n",
+            "      - lakeside-district.enrollment.DiplomaType\n    measures:\n",
+            "      - child-welfare.placements.PlacementType\n    measures:\n",
             "joins child-welfare and workforce, against linkage.never_joined[0]",
         ),
         (

@@ -17,7 +17,10 @@ from linkage.governance.prose_parts import day
 from linkage.governance.render import render_html
 from linkage.governance.schema import SCHEMA_NAME, agreement_schema
 from linkage.governance.standing import StandingAgreement
+from linkage.release.measures.definition import measures_in_words
 from linkage.resources import shipped
+
+MEASURES = measures_in_words()
 
 
 class Page(HTMLParser):
@@ -45,10 +48,18 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
+def test_a_measure_is_quoted_as_its_definition_reads(agreement: StandingAgreement) -> None:
+    text = Page(render_html(agreement, MEASURES)).text
+    for defined in ("employment-q2", "postsecondary-16-months", "acgr-4"):
+        assert MEASURES[defined].title in text
+        assert " ".join(MEASURES[defined].met.split()) in text
+    assert "leavers (count: Employment and earnings in the second quarter after exit)" in text
+
+
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_the_page_is_whole_self_contained_and_carries_the_hash(path: Path, consortium: Consortium) -> None:
     agreement = consortium.sign(consortium.fill(path))
-    html = render_html(agreement)
+    html = render_html(agreement, MEASURES)
     page = Page(html)
     assert page.open == []
     assert page.links == []
@@ -62,7 +73,7 @@ def test_the_page_is_whole_self_contained_and_carries_the_hash(path: Path, conso
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_every_element_output_and_threshold_that_is_enforced_is_said(path: Path, consortium: Consortium) -> None:
     agreement = consortium.sign(consortium.fill(path))
-    text = Page(render_html(agreement)).text
+    text = Page(render_html(agreement, MEASURES)).text
     terms = agreement.terms
     for dataset in terms.data:
         assert dataset.authority.statute in text
@@ -82,7 +93,7 @@ def test_every_element_output_and_threshold_that_is_enforced_is_said(path: Path,
 
 
 def test_sections_follow_the_checklist(agreement: StandingAgreement) -> None:
-    titles = [section.title for section in sections(agreement.terms)]
+    titles = [section.title for section in sections(agreement.terms, MEASURES)]
     order = ["Parties", "Legal authority", "Purpose, scope and activity", "Data", "Disclosure control"]
     order += ["Retention and destruction", "Audit", "Breach"]
     assert [title for title in titles if title in order] == order
@@ -90,14 +101,14 @@ def test_sections_follow_the_checklist(agreement: StandingAgreement) -> None:
 
 def test_values_are_escaped(consortium: Consortium, content: bytes) -> None:
     hostile = content.replace(b"title: From early", b"title: <script>alert(1)</script> From early")
-    html = render_html(consortium.sign(hostile))
+    html = render_html(consortium.sign(hostile), MEASURES)
     assert "<script" not in html
     assert "&lt;script&gt;" in html
 
 
 def test_an_unsigned_agreement_has_lines_to_sign_on(template: Path) -> None:
     draft = StandingAgreement(parse_agreement(template.read_bytes(), "draft.yaml"))
-    assert render_html(draft).count('class="rule"') == 7
+    assert render_html(draft, MEASURES).count('class="rule"') == 7
 
 
 def test_the_shipped_json_schema_is_that_of_the_models() -> None:
@@ -137,8 +148,8 @@ def test_explain_says_that_nothing_flows_when_the_agreement_has_ended(agreement:
 
 
 def test_an_element_in_no_output_is_released_to_nobody(consortium: Consortium, content: bytes) -> None:
-    without = content.replace(b"      - lakeside-district.enrollment.CohortYear\n", b"")
-    answers = sentences(consortium.sign(without), "CohortYear")
+    without = content.replace(b"      - lakeside-district.enrollment.DaysEnrolled\n", b"")
+    answers = sentences(consortium.sign(without), "DaysEnrolled")
     assert answers[1][0] is False
     assert "released to nobody" in answers[1][1]
 
@@ -147,4 +158,4 @@ def test_an_element_in_no_output_is_released_to_nobody(consortium: Consortium, c
 def test_the_rendered_templates_in_docs_are_those_that_are_shipped(path: Path) -> None:
     page = path.parent.parent / "docs" / "agreements" / f"{path.stem}.html"
     standing = StandingAgreement(parse_agreement(path.read_bytes(), path.name))
-    assert page.read_text() == render_html(standing), f"linkage agreement render {path} --out {page}"
+    assert page.read_text() == render_html(standing, MEASURES), f"linkage agreement render {path} --out {page}"

@@ -26,6 +26,9 @@ def replaced(content: bytes, old: str, new: str) -> bytes:
     return content.replace(old.encode(), new.encode(), 1)
 
 
+TO = "    recipients: [university]\n    purposes:"
+
+
 @pytest.fixture(scope="module")
 def frame(consortium: Consortium) -> bytes:
     return consortium.fill(shipped("agreements") / "enterprise-mou.yaml")
@@ -70,7 +73,8 @@ def on_disk(tmp_path: Path, consortium: Consortium, frame: bytes, child: bytes) 
         ({"destroy_by: 2031-12-31": "destroy_by: 2032-01-01"}, "destroy_by", "is after the parent's (2031-12-31)"),
         ({"person_threshold: 10 ": "person_threshold: 5 "}, "person_threshold", "is below the parent's 10"),
         (
-            {"code: research": "code: marketing", "[research]": "[marketing]", "[research,": "[marketing,"},
+            {"code: research": "code: marketing", "[research]": "[marketing]"}
+            | {f"{by} and year\n{TO} [research,": f"{by} and year\n{TO} [marketing," for by in ("school", "ethnicity")},
             "permitted_uses",
             "not a permitted use of the parent",
         ),

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from linkage.errors import InputError
 from linkage.governance.base import Clause, Count, Id, Name, Share, Text
+from linkage.governance.prose_parts import DefinedMeasure
 from linkage.spec.strict_yaml import validate
 
 Codes = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -136,6 +137,12 @@ def load_measure(measure_id: str) -> MeasureDefinition:
         raise InputError(f"There is no measure {measure_id!r}.", advice=f"Known: {', '.join(known_measures())}.")
     text = (files("linkage.release.measures") / "definitions" / f"{measure_id}.yaml").read_text("utf-8")
     return parse_measure(text, f"{measure_id}.yaml")
+
+
+def measures_in_words() -> dict[str, DefinedMeasure]:
+    """Return every ready definition as an agreement's prose quotes it, by ID."""
+    found = {measure_id: load_measure(measure_id) for measure_id in known_measures()}
+    return {key: DefinedMeasure(each.title, each.authority, each.counted, each.met) for key, each in found.items()}
 
 
 def parse_measure(text: str, source: str) -> MeasureDefinition:
