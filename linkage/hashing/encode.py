@@ -3,7 +3,7 @@
 Rules (docs/encoding.md gives the bytes):
 
 - For each pass, a record's **block id** is a CMAC of the digests of the pass's key parts. A record that cannot give a
-  part, or whose block in this extract exceeds the spec's cap, takes no part in the pass.
+  part, or whose block in this extract is crowded (exceeds its cap), takes no part in the pass.
 - A filter's positions are a CMAC of *block id, feature digest*: two records in different blocks have independent random
   filters, two records in one block have filters whose Dice similarity is that of their features.
 - A **check** is a CMAC of *this block id, an earlier pass's block id*, cut to 32 bits: equal for two rows of a block
@@ -91,7 +91,7 @@ class EncodedSource:
     """A source's passes, the pass tokens of each record, and what was left out.
 
     ``tokens[name]`` has shape (records,), 0 where a record takes no part; ``over_cap[name]`` counts the records that a
-    pass left out because their block exceeds the cap.
+    pass left out because their block is crowded.
     """
 
     passes: Mapping[str, EncodedPass]
@@ -207,7 +207,7 @@ def plan(prepared: Prepared, spec: LinkageSpec, derive: Derive, random_bytes: Ra
             continue
         blocks[:, p], given = parts.blocks(blocking, derive)
         members = np.flatnonzero(given)
-        crowded = _crowded(blocks[members, p, 0], spec.block_cap)
+        crowded = _crowded(blocks[members, p, 0], spec.cap(blocking))
         over_cap[blocking.name] = int(crowded.sum())
         members = members[~crowded]
         present[members, p] = True
@@ -238,9 +238,9 @@ def encode_pass(plan: EncodingPlan, name: str, derive: Derive, threads: int | No
             if p:
                 if len(rows) * p > len(room.messages):
                     room.grow(len(rows) * p)
-                messages = room.messages[: len(rows) * p]
-                check_messages(rows, plan.blocks, p, checking.absorb(own), checking.last_mask, messages)
-                tags = checking.permute(messages, room.tags).view(np.uint32).reshape(-1, 4)
+                states = checking.absorb(own)
+                written = check_messages(rows, plan.blocks, plan.present, p, states, checking.last_mask, room.messages)
+                tags = checking.permute(room.messages[:written], room.tags).view(np.uint32).reshape(-1, 4)
                 cut_checks(rows, plan.present, tags, checks[start:end])
 
     workers = threads or os.cpu_count() or 1

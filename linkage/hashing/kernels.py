@@ -74,18 +74,25 @@ def set_bits(
 def check_messages(
     rows: NDArray[np.int64],
     blocks: NDArray[np.uint64],
+    present: NDArray[np.bool_],
     earlier: int,
     states: NDArray[np.uint64],
     mask: NDArray[np.uint64],
     out: NDArray[np.uint64],
-) -> None:
-    """Write the last CMAC input of every (row, earlier pass); ``blocks`` has shape (records, passes, 2)."""
+) -> int:
+    """Write the last CMAC input of every (row, earlier pass in which it takes part); returns how many.
+
+    ``blocks`` has shape (records, passes, 2), ``present`` (records, passes).
+    """
     at = 0
     for i in range(len(rows)):
         for q in range(earlier):
+            if not present[rows[i], q]:
+                continue
             out[at, 0] = states[i, 0] ^ mask[0] ^ blocks[rows[i], q, 0]
             out[at, 1] = states[i, 1] ^ mask[1] ^ blocks[rows[i], q, 1]
             at += 1
+    return at
 
 
 @njit(cache=True, nogil=True)
@@ -99,5 +106,8 @@ def cut_checks(
     at = 0
     for i in range(checks.shape[0]):
         for q in range(checks.shape[1]):
-            checks[i, q] = max(tags[at, 0], np.uint32(1)) if present[rows[i], q] else np.uint32(0)
-            at += 1
+            if present[rows[i], q]:
+                checks[i, q] = max(tags[at, 0], np.uint32(1))
+                at += 1
+            else:
+                checks[i, q] = np.uint32(0)

@@ -101,7 +101,7 @@ def profile_extract(extract: Extract, columns: ColumnMap, spec: LinkageSpec) -> 
     taking_part = np.zeros((prepared.records, len(possible)), dtype=bool)
     passes = []
     for at, blocking in enumerate(possible):
-        found, taking_part[:, at] = _pass_profile(prepared, blocking, spec.block_cap)
+        found, taking_part[:, at] = _pass_profile(prepared, blocking, spec.cap(blocking))
         passes.append(found)
     times = taking_part.sum(axis=1)
     return Profile(

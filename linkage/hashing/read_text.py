@@ -4,7 +4,8 @@ Rules:
 
 - The encoding is found from the whole file, not from its beginning, and stated. UTF-8 unless the bytes say otherwise.
 - A row that does not fit (ragged, a NUL byte, a byte that the encoding does not have, a quote that is never closed) is
-  set aside with its number; the others are read.
+  set aside with its number; the others are read. The rows that an open quote swallows are set aside with it, each
+  counted: a hole in the file is never taken for one row.
 - Every value stays text. Columns are coded as they are read (:mod:`linkage.hashing.coded`), so that the file's text is
   never in memory as a whole; a row that is as long as no row of people is, is refused.
 """
@@ -34,7 +35,8 @@ from linkage.hashing.read_stream import open_stream
 LONGEST_ROW = 1 << 22
 #: A character that no text has (a Unicode noncharacter): it stands for bytes that the encoding does not have.
 UNREADABLE = "\ufdd0"
-_CHUNK = 1 << 20
+#: Bytes that are read at a time.
+CHUNK = 1 << 20
 _DELIMITERS = ",;\t|^~\x1f"
 _SHOWN_ENCODINGS = {
     "utf-8": "UTF-8", "utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "cp1252": "Windows-1252",
@@ -72,7 +74,7 @@ class Utf8Stream:
     def read(self, size: int) -> bytes:
         """Return at most ``size`` bytes, none at the end."""
         while not self._ready and not self._ended:
-            chunk = self._stream.read(_CHUNK)
+            chunk = self._stream.read(CHUNK)
             self._ended = not chunk
             self._ready = self._decoder.decode(chunk, final=self._ended).encode()
         found, self._ready = self._ready[:size], self._ready[size:]
@@ -113,7 +115,7 @@ def encoding_of(path: Path, stated: str | None = None) -> str:
                 f"there is no encoding {stated!r}", advice="for instance utf-8, cp1252, latin-1 or utf-16"
             ) from None
     with open_stream(path) as stream:
-        first = stream.read(_CHUNK)
+        first = stream.read(CHUNK)
         if not first.strip():
             raise InputError(f"{path}: the file is empty")
         if first.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -138,7 +140,7 @@ def _eight_bit_encoding(first: bytes, stream: BinaryIO) -> str:
             wrong = text.count("\ufffd")
             bad += wrong
             good += len(text) - len(text.encode("ascii", "ignore")) - wrong
-        chunk = stream.read(_CHUNK)
+        chunk = stream.read(CHUNK)
     if good > 4 * bad or not bad:
         return "utf-8"
     return "iso8859-1" if undefined else "cp1252"
@@ -147,7 +149,7 @@ def _eight_bit_encoding(first: bytes, stream: BinaryIO) -> str:
 def dialect_of(path: Path, encoding: str, delimiter: str | None = None) -> Dialect:
     """Read a delimited file's header. Raises InputError where it has none that can be used."""
     with open_stream(path) as stream:
-        sample = stream.read(_CHUNK).decode(encoding, errors="replace").removeprefix("\ufeff")
+        sample = stream.read(CHUNK).decode(encoding, errors="replace").removeprefix("\ufeff")
     lines = sample.splitlines()
     skip = 0
     if lines and lines[0].lower().startswith("sep="):  # what Excel writes for itself
@@ -186,7 +188,7 @@ def read_lines(
     """Read a file's lines; ``cut`` takes columns from them; blank lines are not rows, longer lines are set aside."""
     dialect = Dialect(("line",), "\x1e", "", None, 0)
     rows = _Rows(path, encoding, dialect, pa.large_string(), header=False)
-    bad: dict[int, Reason] = {}
+    bad: dict[int, _Bad] = {}
     schema = pa.schema([(name, CODED_TEXT) for name in cut(pa.array([], pa.large_string()))])
 
     def coded() -> Iterator[pa.RecordBatch]:
@@ -198,7 +200,7 @@ def read_lines(
                 tests.append((pc.greater(pc.utf8_length(pc.utf8_rtrim_whitespace(line)), longest), Reason.TOO_LONG))
             for found, reason in tests:
                 for position in _where(found):
-                    bad.setdefault(read + position, reason)
+                    bad.setdefault(read + position, _Bad(reason))
             read += batch.num_rows
             yield pa.RecordBatch.from_arrays(
                 [values.dictionary_encode() for values in cut(line).values()], schema=schema
@@ -213,6 +215,14 @@ def shown_encoding(codec: str) -> str:
     return _SHOWN_ENCODINGS.get(codec, codec)
 
 
+@dataclass(frozen=True)
+class _Bad:
+    """Why a row is set aside, and how many lines behind it went with it."""
+
+    reason: Reason
+    swallowed: int = 0
+
+
 class _Rows:
     """The rows of a text file, piece by piece; ``rejected`` are those that did not fit, once all were read."""
 
@@ -220,7 +230,7 @@ class _Rows:
         self._path, self._encoding, self._dialect, self._header = path, encoding, dialect, header
         names = [name or f"unnamed {i}" for i, name in enumerate(dialect.names)]
         self.schema = pa.schema([(name, held_as) for name in names])
-        self.rejected: dict[int, QuarantinedRow] = {}
+        self.rejected: dict[int, _Bad] = {}
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Read the file once. Raises InputError where it is no table, or a row is as long as no row is."""
@@ -259,9 +269,9 @@ class _Rows:
             ) from error
 
     def _skip(self, row: pacsv.InvalidRow) -> str:
+        swallowed = row.text.strip().count("\n")
         number = row.number - self._header - self._dialect.skip
-        swallowed = "\n" in row.text.strip()
-        self.rejected[number] = QuarantinedRow(number, Reason.UNCLOSED_QUOTE if swallowed else Reason.RAGGED)
+        self.rejected[number] = _Bad(Reason.UNCLOSED_QUOTE if swallowed else Reason.RAGGED, swallowed)
         return "skip"
 
     def require_mostly_fitting(self, read: int) -> None:
@@ -278,38 +288,52 @@ class _Rows:
 _BAD_BYTES = ((UNREADABLE, Reason.ENCODING), ("\x00", Reason.NUL))
 
 
-def _bad_rows(table: pa.Table, delimiter: str) -> dict[int, Reason]:
+def _bad_rows(table: pa.Table, delimiter: str) -> dict[int, _Bad]:
     """Find rows whose bytes are no text or that swallowed their neighbours; each distinct value is looked at once."""
-    bad: dict[int, Reason] = {}
+    bad: dict[int, _Bad] = {}
     for column in table.columns:
         codes, values = codes_and_values(column)
-        found: dict[int, Reason] = {}
+        found: dict[int, _Bad] = {}
+        for code in _where(pc.match_substring(values, "\n")):
+            value = values[code].as_py()
+            if _holds_rows(value, len(table.column_names) - 1, delimiter):
+                found[code] = _Bad(Reason.UNCLOSED_QUOTE, value.count("\n"))
         for mark, reason in _BAD_BYTES:
             for code in _where(pc.match_substring(values, mark)):
-                found.setdefault(code, reason)
-        for code in _where(pc.match_substring(values, "\n")):
-            if _holds_rows(values[code].as_py(), len(table.column_names) - 1, delimiter):
-                found.setdefault(code, Reason.UNCLOSED_QUOTE)
+                found.setdefault(code, _Bad(reason))
         if found:
             for position in np.flatnonzero(np.isin(codes, list(found))).tolist():
                 bad.setdefault(position, found[int(codes[position])])
     return bad
 
 
-def _kept(table: pa.Table, rejected: dict[int, QuarantinedRow], bad: dict[int, Reason], described: str) -> TextTable:
-    """Leave out bad rows, and columns that have neither a header nor a value."""
+def _kept(table: pa.Table, rejected: dict[int, _Bad], bad: dict[int, _Bad], described: str) -> TextTable:
+    """Leave out bad rows, and columns that have neither a header nor a value; number the others as the file does."""
     numbers = _numbers(table.num_rows, rejected)
-    found = [*rejected.values(), *(QuarantinedRow(int(numbers[at]), reason) for at, reason in bad.items())]
+    found = rejected | {int(numbers[at]): each for at, each in bad.items()}
     if bad:
         kept = np.ones(table.num_rows, dtype=bool)
         kept[list(bad)] = False
         table, numbers = table.filter(pa.array(kept)), numbers[kept]
+    lost = np.array([found[number].swallowed for number in sorted(found)], dtype=np.int64)
+    behind = np.cumsum(np.append(0, lost))
+
+    def in_the_file(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        shifted: NDArray[np.int64] = rows + behind[np.searchsorted(sorted(found), rows)]
+        return shifted
+
+    firsts = in_the_file(np.array(sorted(found), dtype=np.int64))
+    set_aside = tuple(
+        QuarantinedRow(row, found[number].reason)
+        for number, first, swallowed in zip(sorted(found), firsts.tolist(), lost.tolist(), strict=True)
+        for row in range(first, first + swallowed + 1)
+    )
     empty = [
         name
         for name in table.column_names
         if name.startswith("unnamed ") and not any(v.strip() for v in codes_and_values(table[name])[1].to_pylist())
     ]
-    return TextTable(table.drop_columns(empty), numbers, tuple(sorted(found, key=lambda row: row.row)), described)
+    return TextTable(table.drop_columns(empty), in_the_file(numbers), set_aside, described)
 
 
 def _numbers(rows: int, rejected: Iterable[int]) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from array import array
 from pathlib import Path
+from typing import BinaryIO
 from xml.parsers import expat
 
 import numpy as np
@@ -21,7 +22,7 @@ import pyarrow as pa
 
 from linkage.errors import InputError
 from linkage.hashing.read_stream import open_stream
-from linkage.hashing.read_text import LONGEST_ROW, TextTable
+from linkage.hashing.read_text import CHUNK, LONGEST_ROW, TextTable
 
 _RECORD = "Student"
 #: Elements whose names within are not the person's own.
@@ -96,6 +97,17 @@ class _Records:
         self._path.pop()
 
 
+def _parse(parser: expat.XMLParserType, stream: BinaryIO) -> None:
+    """Feed a parser, but no tag that has not ended after so many bytes as no tag has."""
+    fed = 0
+    while chunk := stream.read(CHUNK):
+        parser.Parse(chunk, False)
+        fed += len(chunk)
+        if fed - parser.CurrentByteIndex > LONGEST_ROW:
+            raise _TooLongError
+    parser.Parse(b"", True)
+
+
 def read_edfi_xml(path: Path) -> TextTable:
     """Read an Ed-Fi interchange. Raises InputError where it is no well-formed XML or holds no record."""
     found = _Records()
@@ -111,7 +123,7 @@ def read_edfi_xml(path: Path) -> TextTable:
     parser.StartDoctypeDeclHandler = refuse
     try:
         with open_stream(path) as stream:
-            parser.ParseFile(stream)
+            _parse(parser, stream)
     except expat.ExpatError as error:
         raise InputError(
             f"{path}: the XML is not well formed at line {error.lineno}", advice="export the interchange again"

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from linkage.errors import InputError
 from linkage.hashing.quarantine import Reason
@@ -153,12 +155,28 @@ def test_one_bad_row_in_many_is_set_aside_with_its_number_and_the_rest_is_read(t
     assert lookup[1999] == "José1999"
 
 
-def test_a_quote_that_swallows_rows_is_seen(tmp_path):
+def test_the_rows_that_a_quote_swallows_are_set_aside_and_counted_with_it(tmp_path):
     rows = b"".join(b"Ann,1\n" for _ in range(20))
     hidden = _kept(_write(tmp_path / "a.csv", b"name,zip\n" + rows + b'"Bob,1\nAnn,1\nAnn,1\nAnn,1\nCy",2\n' + rows))
-    assert [(row.row, row.reason) for row in hidden.rejected] == [(21, Reason.UNCLOSED_QUOTE)]
+    assert [(row.row, row.reason) for row in hidden.rejected] == [
+        (number, Reason.UNCLOSED_QUOTE) for number in range(21, 26)
+    ]
+    assert hidden.row_numbers.tolist() == [*range(1, 21), *range(26, 46)]
     never = _kept(_write(tmp_path / "b.csv", b"name,zip\n" + rows + b'"Bob,1\n' + rows))
-    assert [(row.row, row.reason) for row in never.rejected] == [(21, Reason.UNCLOSED_QUOTE)]
+    assert [(row.row, row.reason) for row in never.rejected] == [
+        (number, Reason.UNCLOSED_QUOTE) for number in range(21, 42)
+    ]
+
+
+@given(st.lists(st.sampled_from([b"Ann,1", b"few", b"NUL\x00,1", b'"a,1\nb,2\nc",3', b'"two\nlines",1']), max_size=12))
+def test_rows_read_and_rows_set_aside_are_all_the_rows_once(tmp_path_factory, rows):
+    content = b"name,zip\n" + b"".join(b"%s\n" % row for row in [b"Ann,1"] * 13 + rows)
+    found = _kept(_write(tmp_path_factory.mktemp("read") / "a.csv", content))
+    numbers = sorted([*found.row_numbers.tolist(), *(row.row for row in found.rejected)])
+    lost = 2 * rows.count(b'"a,1\nb,2\nc",3')
+    assert numbers == list(range(1, 13 + len(rows) + lost + 1))
+    kept = 13 + rows.count(b"Ann,1") + rows.count(b'"two\nlines",1')
+    assert len(found.row_numbers) == len(found.frame) == kept
 
 
 def test_a_huge_value_is_refused_with_what_it_probably_is(tmp_path):
@@ -298,6 +316,27 @@ def test_bad_xml_is_refused(tmp_path, content, reason):
     with pytest.raises(InputError, match=reason) as refused:
         _kept(_write(tmp_path / "a.xml", content.encode()))
     assert "MARKER" not in str(refused.value)
+
+
+@pytest.mark.parametrize("start", [b"<a><Student><FirstName>", b'<a><Student id="', b"<a><Student ", b"<a><!--"])
+def test_an_endless_value_or_tag_of_xml_is_refused_unread(tmp_path, start):
+    path = _write(tmp_path / "a.xml", start + b"M" * (6 << 20) + b"</FirstName></Student></a>")
+    with pytest.raises(InputError, match="longer than 4 MB"):
+        _kept(path)
+
+
+def test_xml_leaves_that_only_some_records_have_are_empty_elsewhere(tmp_path):
+    students = [f"<Student><A>{n}</A>{f'<B>b{n}</B>' if n in {2, 3} else ''}</Student>" for n in range(6)]
+    found = _kept(_write(tmp_path / "a.xml", f"<r>{''.join(students)}<Other><C>1</C></Other></r>".encode()))
+    assert found.frame.to_dict("list") == {"A": list("012345"), "B": ["", "", "b2", "b3", "", ""]}
+
+
+def test_a_parquet_column_larger_than_any_of_people_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"name": ["Ann" * 1000]}).to_parquet(path)
+    monkeypatch.setattr("linkage.hashing.read.LARGEST_COLUMN", 2000)
+    with pytest.raises(InputError, match="no identifier is that long"):
+        _kept(path)
 
 
 def test_excel_without_its_extra_says_what_to_install(tmp_path):
