@@ -14,6 +14,7 @@ from rich.table import Table
 from linkage.cli.common import ExistingFile, Folder, NewFile, now, refuse_existing
 from linkage.cli.explain import hub_explain
 from linkage.cli.ids import ids
+from linkage.cli.review import hub_review
 from linkage.engine import journal
 from linkage.engine.facts import EncodingFacts
 from linkage.engine.matcher import match as run_match
@@ -48,6 +49,7 @@ def hub() -> None:
 
 hub.add_command(ids)
 hub.add_command(hub_explain)
+hub.add_command(hub_review)
 
 
 @hub.command("new")

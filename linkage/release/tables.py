@@ -31,6 +31,7 @@ from linkage.errors import InputError
 from linkage.governance.datasets import ValueType
 from linkage.governance.thresholds import DisclosureControl
 from linkage.release.columns import Column
+from linkage.release.employers import cells_of_few_employers
 from linkage.release.permission import PermittedRelease
 from linkage.release.table_plan import MeasurePlan
 from linkage.release.units import NO, YES, Units, gather_units
@@ -80,7 +81,10 @@ def make_table(
     if not len(units.persons):
         raise InputError(f"No person falls in the table {permitted.output_id}.")
     result = disclosure.protect(
-        list(_tables(units, permitted.today)), disclosure_rules(permitted.rules, _has_rate(units)), history, release
+        list(_tables(units, permitted.rules, permitted.today)),
+        disclosure_rules(permitted.rules, _has_rate(units)),
+        history,
+        release,
     )
     shown = pd.concat([_published(units, period, result, permitted.rules) for period in _periods(units)])
     return ProtectedTable(
@@ -151,23 +155,21 @@ def _meaning(plan: MeasurePlan) -> str:
 
 
 def _has_rate(units: Units) -> bool:
-    return any(plan.measure.statistic == "rate" for plan in units.measures)
+    return any(_is_rate(plan) for plan in units.measures)
 
 
 def _periods(units: Units) -> list[str | None]:
     return sorted(units.persons[units.period].unique()) if units.period is not None else [None]
 
 
-def _tables(units: Units, today: date) -> Iterator[disclosure.Table]:
+def _tables(units: Units, control: DisclosureControl, today: date) -> Iterator[disclosure.Table]:
     """Yield everything that the published numbers are made of, as tables to be protected."""
     tables = []
     for period in _periods(units):
         vintage = period or today.isoformat()
         for plan in units.measures:
             if _counts_anybody(units, plan, period):
-                tables.append(_persons_table(units, plan, period, vintage))
-                if plan.measure.statistic == "rate" and plan.contributor and _holds(units, plan, period, [YES]):
-                    tables.append(_employers_table(units, plan, period, vintage))
+                tables.append(_persons_table(units, plan, period, vintage, control))
                 if plan.has_amount:
                     tables.append(_amounts_table(units, plan, period, vintage))
     if not tables:
@@ -179,43 +181,40 @@ def _tables(units: Units, today: date) -> Iterator[disclosure.Table]:
 
 
 def _counts_anybody(units: Units, plan: MeasurePlan, period: str | None) -> bool:
-    return _holds(units, plan, period, [YES, NO] if plan.measure.statistic == "rate" else [YES])
+    return bool(_inside(units, plan, period)[plan.flag].isin([YES, NO] if _is_rate(plan) else [YES]).any())
 
 
-def _holds(units: Units, plan: MeasurePlan, period: str | None, answers: list[str]) -> bool:
-    inside = units.persons[plan.flag].isin(answers)
-    return bool((inside if period is None else inside & units.persons[str(units.period)].eq(period)).any())
+def _inside(units: Units, plan: MeasurePlan, period: str | None) -> pd.DataFrame:
+    persons = units.persons
+    return persons if period is None else persons[persons[str(units.period)] == period]
 
 
-def _persons_table(units: Units, plan: MeasurePlan, period: str | None, vintage: str) -> disclosure.Table:
+def _is_rate(plan: MeasurePlan) -> bool:
+    return plan.measure.statistic == "rate"
+
+
+def _persons_table(
+    units: Units, plan: MeasurePlan, period: str | None, vintage: str, control: DisclosureControl
+) -> disclosure.Table:
     by, margins = _cut(units)
-    is_rate = plan.measure.statistic == "rate"
+    must_hide: tuple[dict[str, str], ...] = ()
+    if plan.contributor is not None:
+        inside = _inside(units, plan, period)
+        met = inside[inside[plan.flag] == YES]
+        # Whoever is on a rate's other side has no wages, and so no employer.
+        side = {plan.flag: YES} if _is_rate(plan) else {}
+        few = cells_of_few_employers(met, by, margins or _is_rate(plan), plan.contributor, control)
+        must_hide = tuple(cell | side for cell in few)
     return disclosure.Table(
         _persons_name(plan, period),
         units.persons,
-        [*by, plan.flag] if is_rate else by,
-        margins=margins or is_rate,
-        contributor=None if is_rate else plan.contributor,
-        where=_in_period(units, period) | {plan.flag: [YES, NO] if is_rate else [YES]},
+        [*by, plan.flag] if _is_rate(plan) else by,
+        margins=margins or _is_rate(plan),
+        where=_in_period(units, period) | {plan.flag: [YES, NO] if _is_rate(plan) else [YES]},
         population=_population(period),
         vintage=vintage,
         id="id",
-    )
-
-
-def _employers_table(units: Units, plan: MeasurePlan, period: str | None, vintage: str) -> disclosure.Table:
-    """Return the persons whom a rate counts as met, by their employers: on its other side there are none to count."""
-    by, margins = _cut(units)
-    return disclosure.Table(
-        _employers_name(plan, period),
-        units.persons,
-        by,
-        margins=margins,
-        contributor=plan.contributor,
-        where=_in_period(units, period) | {plan.flag: [YES]},
-        population=_population(period),
-        vintage=vintage,
-        id="id",
+        must_hide=must_hide,
     )
 
 
@@ -259,10 +258,6 @@ def _persons_name(plan: MeasurePlan, period: str | None) -> str:
     return " ".join(part for part in (plan.measure.name, "persons", period) if part)
 
 
-def _employers_name(plan: MeasurePlan, period: str | None) -> str:
-    return " ".join(part for part in (plan.measure.name, "employers", period) if part)
-
-
 def _amounts_name(plan: MeasurePlan, period: str | None) -> str:
     return " ".join(part for part in (plan.measure.name, "amounts", period) if part)
 
@@ -299,13 +294,8 @@ def _measure(
     by, _ = _cut(units)
     persons = result[_persons_name(plan, period)]
     symbol = control.symbol
-    if plan.measure.statistic == "rate":
-        rates = _rates(persons, by, plan.flag, control)
-        employers = dict(result.tables).get(_employers_name(plan, period))
-        if employers is None:
-            return rates
-        too_few = employers.set_index(by)[COUNT].eq(symbol).reindex(rates.index, fill_value=False)
-        return rates.where(~too_few, symbol)
+    if _is_rate(plan):
+        return _rates(persons, by, plan.flag, control)
     counts = persons.set_index(by)[COUNT]
     if not plan.has_amount:
         return _rounded(counts, control)
