@@ -22,6 +22,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("check:check", "Profile an extract before it is hashed."),
         "hash": ("steward:hash_command", "Hash an extract's identifiers and seal them for the hub."),
         "seal": ("steward:seal_command", "Seal payload (grades, attendance, wages) for the release room."),
+        "review": ("answering:review", "Judge pairs in doubt that the hub asks about, on your own files."),
+        "local-ids": ("answering:local_ids_command", "Turn tokens in a table from the hub back into your own IDs."),
     },
     "Agencies that already run clkhash": {
         "clk": ("clk:clk", "Write clkhash-compatible CLKs, and match them."),

@@ -9,11 +9,13 @@ import click
 import pandas as pd
 from rich.console import Console
 
+from linkage.cli.common import NewFile
 from linkage.engine.local import LinkResult, link
 from linkage.errors import InputError
 from linkage.exchange.files import write_atomically
 from linkage.hashing.read import read_extract
 from linkage.matching.truth import score_against_truth
+from linkage.reports.certificate_html import certificate_html
 from linkage.reports.progress import Phases
 from linkage.reports.trial import show_trial
 from linkage.spec.load import DEFAULT, load_spec
@@ -58,6 +60,11 @@ def _write(result: LinkResult, folder: Path) -> None:
     write_atomically(folder / "pairs.csv", result.pairs.to_csv(index=False).encode())
     text = json.dumps(result.certificate.model_dump(mode="json"), indent=2)
     write_atomically(folder / "certificate.json", text.encode())
+    write_atomically(folder / "certificate.html", certificate_html(result.certificate, _heading(result)))
+
+
+def _heading(result: LinkResult) -> str:
+    return f"a trial with {', '.join(result.columns)}"
 
 
 @click.command("try")
@@ -69,6 +76,7 @@ def _write(result: LinkResult, folder: Path) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for clusters, pairs, certificate."
 )
+@click.option("--html", type=NewFile, help="Write the linkage certificate as a page.")
 def try_files(
     files: tuple[Path, ...],
     spec: str,
@@ -76,6 +84,7 @@ def try_files(
     split: str | None,
     duplicates_in: tuple[str, ...],
     out: Path | None,
+    html: Path | None,
 ) -> None:
     """Link FILES (CSV or Parquet) on this machine; with one file, find its duplicates.
 
@@ -92,4 +101,7 @@ def try_files(
     show_trial(Console(highlight=False), result.certificate, result.columns_text, scores)
     if out:
         _write(result, out)
-        click.echo(f"\nwritten to {out}: clusters.csv, pairs.csv, certificate.json")
+        click.echo(f"\nwritten to {out}: clusters.csv, pairs.csv, certificate.json, certificate.html")
+    if html:
+        write_atomically(html, certificate_html(result.certificate, _heading(result)))
+        click.echo(f"\nwritten: {html}")

@@ -24,6 +24,7 @@ dt { color: var(--soft); } dd { margin: 0; }
 table { border-collapse: collapse; width: 100%; margin: .75rem 0; font-size: .92rem; }
 th { text-align: left; font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--ink); }
 th, td { padding: .4rem .75rem .4rem 0; vertical-align: middle; } td { border-bottom: 1px solid var(--line); }
+.dense th, .dense td { padding-top: .1rem; padding-bottom: .1rem; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.25rem 0; }
 .figures div { flex: 1 1 11rem; background: var(--band); border-radius: 6px; padding: .75rem 1rem; }
@@ -52,14 +53,17 @@ def page(title: str, body: Iterable[str]) -> bytes:
     ).encode()
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: frozenset[str] = frozenset()) -> str:
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: frozenset[str] = frozenset(), dense: bool = False
+) -> str:
     """Return a table of cells that are HTML already; the columns headed by ``numbers`` stand to the right."""
     kinds = [' class="number"' if heading in numbers else "" for heading in headings]
     head = "".join(f'<th scope="col"{kind}>{escape(h)}</th>' for h, kind in zip(headings, kinds, strict=True))
     body = "".join(
         f"<tr>{''.join(f'<td{kind}>{cell}</td>' for cell, kind in zip(row, kinds, strict=True))}</tr>" for row in rows
     )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    kind = ' class="dense"' if dense else ""
+    return f'<div class="wide"><table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def described(pairs: Iterable[tuple[str, str]]) -> str:

@@ -127,8 +127,10 @@ class Consortium:
                 journal.received(self.hub, found, NOW)
 
 
-def make_consortium(folder: Path, days_left: int = 365, template_name: str = "longitudinal-research") -> Consortium:
-    """Make keys, a signed agreement and a hub that works under it."""
+def make_consortium(
+    folder: Path, days_left: int = 365, template_name: str = "longitudinal-research", linkage: str = ""
+) -> Consortium:
+    """Make keys, a signed agreement and a hub that works under it; ``linkage`` is put into the clause of that name."""
     template = shipped("agreements") / f"{template_name}.yaml"
     parties = [party.id for party in read_agreement(template).terms.parties if party.role != "hub"]
     keys = {name: generate_keys(name) for name in parties}
@@ -147,6 +149,7 @@ def make_consortium(folder: Path, days_left: int = 365, template_name: str = "lo
             trained_on=TODAY - timedelta(days=20),
         ),
     )
+    text = text.replace("\nlinkage:\n", f"\nlinkage:\n{linkage}", 1)
     path = folder / "agreement.yaml"
     path.write_text(text, encoding="utf-8")
     sign_all(path, keys | {"data-hub": hub.keys("release")})
