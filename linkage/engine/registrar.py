@@ -16,16 +16,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from linkage.engine.links import open_newest_links
 from linkage.engine.rooms import Hub
 from linkage.errors import StoreError
 from linkage.exchange.files import sync_folder, write_atomically
+from linkage.matching.persons import Persons
 from linkage.matching.quality import Certificate, certify
+from linkage.registry.contested import LINK_COLUMNS
 from linkage.registry.guard import CHURN_LIMIT
 from linkage.registry.model import Plan, RunRecord
 from linkage.registry.plan import plan_update
 from linkage.registry.store import Registry
 from linkage.spec.progress import Report
+
+#: Probabilities are kept this far from nought and one, so that odds are finite.
+_ALMOST_NEVER = 1e-12
 
 REGISTRY_NAME = "registry.sqlite"
 
@@ -82,7 +90,7 @@ def resolve(
     ]
     report("registry", 0.0)
     with open_registry(hub, create=not plan_only) as registry, registry.exclusive():
-        plan = plan_update(registry.state(), clusters, newest.one_each)
+        plan = plan_update(registry.state(), clusters, newest.one_each, record_links(persons))
         if plan_only:
             return Resolved(0, plan, certificate, None)
         number = registry.apply(plan, RunRecord(now, newest.packages, f"links {newest.run}"), churn_limit, confirmed)
@@ -90,6 +98,27 @@ def resolve(
     path = hub.room("registrar", "certificates") / f"run-{number:05}.json"
     write_atomically(path, (json.dumps(certificate.model_dump(mode="json"), indent=2) + "\n").encode())
     return Resolved(number, plan, certificate, path)
+
+
+def record_links(persons: Persons) -> pd.DataFrame:
+    """Return the scored pairs of records with their odds, as the registry weighs them; placebo pairs are false."""
+    pairs = persons.pairs[persons.pairs["decision"] != "placebo"]
+    token = persons.records.set_index(["source", "row"])["person_token"]
+    probability = pairs["match_probability"].clip(_ALMOST_NEVER, 1 - _ALMOST_NEVER)
+    ends = {
+        side: token.reindex(pd.MultiIndex.from_frame(pairs[[f"source_{side}", f"row_{side}"]])).to_numpy()
+        for side in "ab"
+    }
+    return pd.DataFrame(
+        {
+            "agency_a": pairs["source_a"].to_numpy(),
+            "token_a": ends["a"],
+            "agency_b": pairs["source_b"].to_numpy(),
+            "token_b": ends["b"],
+            "log_odds": np.log(probability.to_numpy() / (1 - probability.to_numpy())),
+        },
+        columns=list(LINK_COLUMNS),
+    )
 
 
 def last_certificate(hub: Hub) -> Path:

@@ -57,11 +57,13 @@ def plan_of_changes(
 ) -> Plan:
     """Name the events behind ``changes`` (agency, person_token, before, after, withheld, evidence).
 
-    Only records that change are given. ``verdict`` adds a last event (kind, student, other) that moves no record:
+    Only records that change are given; a column ``displaced`` marks those that leave their student on their own, even
+    if all the others leave it too. ``verdict`` adds a last event (kind, student, other) that moves no record:
     the decision taken or lifted.
     """
-    columns = ["agency", "person_token", "before", "after", "withheld", "evidence"]
-    changes = changes[columns].sort_values(["agency", "person_token"], ignore_index=True)
+    columns = ["agency", "person_token", "before", "after", "withheld", "evidence", "displaced"]
+    changes = changes.reindex(columns=columns).sort_values(["agency", "person_token"], ignore_index=True)
+    changes["displaced"] = changes["displaced"].eq(True)
     leaves = (changes["before"] != NEW) & (changes["before"] != changes["after"])
     changes["kind"] = _kinds(state, changes, leaves)
     changes["student"] = changes["before"].where(leaves, changes["after"])
@@ -100,7 +102,8 @@ def no_changes() -> pd.DataFrame:
 
 def _kinds(state: State, changes: pd.DataFrame, leaves: pd.Series[bool]) -> npt.NDArray[np.int64]:
     """Name what happens to each record, as a place in ``_ORDER``."""
-    merged = leaves & changes["before"].isin(_merged_students(state, changes[leaves]))
+    apart = changes["displaced"]
+    merged = leaves & ~apart & changes["before"].isin(_merged_students(state, changes[leaves]))
     conditions = [
         merged,
         leaves,
@@ -113,9 +116,10 @@ def _kinds(state: State, changes: pd.DataFrame, leaves: pd.Series[bool]) -> npt.
 
 def _merged_students(state: State, leaving: pd.DataFrame) -> pd.Index[int]:
     """Return the students who lose every record to one other student."""
-    lost = leaving.groupby("before")["after"].agg(["size", "nunique"])
+    apart = leaving.groupby("before")["displaced"].sum()
+    lost = leaving[~leaving["displaced"]].groupby("before")["after"].agg(["size", "nunique"])
     held = state.records.loc[state.records["student"].isin(lost.index)].groupby("student").size()
-    return lost.index[(lost["nunique"] == 1) & (lost["size"] == held.reindex(lost.index))]
+    return lost.index[(lost["nunique"] == 1) & (lost["size"] + apart.reindex(lost.index) == held.reindex(lost.index))]
 
 
 def _events(state: State, changes: pd.DataFrame, leaves: pd.Series[bool]) -> pd.DataFrame:

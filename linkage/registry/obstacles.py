@@ -58,12 +58,19 @@ class Obstacles:
     def between(self, student: int, members: Iterable[int]) -> tuple[int, Obstacle] | None:
         """Return the first of ``members`` that ``student`` must not join, with the reason."""
         for member in members:
+            if (met := self.decided(student, (member,))) is not None:
+                return met
+            if shared := self.agencies.get(student, set()) & self.agencies.get(member, set()):
+                return member, Obstacle(0, f"{min(shared)} holds no student twice")
+        return None
+
+    def decided(self, student: int, members: Iterable[int]) -> tuple[int, Obstacle] | None:
+        """Return the first of ``members`` that a person decided ``student`` must not join."""
+        for member in members:
             if (decision := self.apart.get(_pair(student, member), 0)) > 0:
                 return member, Obstacle(decision, f"decision {decision} keeps them apart")
             if (decision := self.pinned.get(student, 0) or self.pinned.get(member, 0)) > 0:
                 return member, Obstacle(decision, f"decision {decision} pins an ID: no other ID may join it")
-            if shared := self.agencies.get(student, set()) & self.agencies.get(member, set()):
-                return member, Obstacle(0, f"{min(shared)} holds no student twice")
         return None
 
 

@@ -2,64 +2,65 @@
 
 Rules:
 
-- A record that has an ID keeps it, whatever the new clusters say, unless the whole ID is merged into an older one.
+- A record that has an ID keeps it, whatever the new clusters say, unless the whole ID is merged into an older one, or
+  the record had come on thin evidence and gives its place up (contested.py says when).
 - A student's **home** is the cluster that holds more than half of its clustered records. Students with the same
-  home are merged; the survivor is the oldest ID. A minority of a student's records in another's cluster merges
-  nothing, so that no chain of partial evidence can run through IDs that a rebuild would split.
-- New records follow the students at home in their cluster; failing those, the student with most records there,
-  the oldest first; failing any, a new ID is minted for them all.
-- Evidence that is not followed, because it would split an ID or a rule of obstacles.py stands against it, is a
-  conflict: shown, never overridden, never lost.
+  home are merged where the evidence suffices; the survivor is the oldest ID.
+- New records go to the student in their cluster, to the one they agree with best if there are several; failing any,
+  a new ID is minted for them all.
+- Evidence that is not followed, because it would split an ID, or is too weak for a merge, or a rule of obstacles.py
+  stands against it, is a conflict: shown, never overridden, never lost.
 - The order of the rows changes nothing, and the same clusters a second time change nothing at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from linkage.registry.changes import no_changes, plan_of_changes
+from linkage.registry.changes import Reasons, no_changes, plan_of_changes
+from linkage.registry.contested import Settled, settle
 from linkage.registry.model import NEW, Conflict, Plan, RunKind, State, Withheld, check_clusters
-from linkage.registry.obstacles import Obstacles
+
+GAVE_WAY = "had come on thin evidence, and its place is another record's on solid evidence"
+"""Why an update takes a record out of an ID, the one way in which it does."""
+
+_MOST_ROUNDS = 20
 
 
-@dataclass(frozen=True)
-class _Merges:
-    """Which students are absorbed, where each cluster's new records go, and what was refused."""
-
-    survivor: dict[int, int]
-    anchor: dict[int, int]
-    evidence: dict[int, str]
-    conflicts: tuple[Conflict, ...]
-
-
-def plan_update(state: State, clusters: pd.DataFrame, one_per_agency: Collection[str] = ()) -> Plan:
+def plan_update(
+    state: State, clusters: pd.DataFrame, one_per_agency: Collection[str] = (), links: pd.DataFrame | None = None
+) -> Plan:
     """Plan what new clusters (agency, person_token, cluster) do to the registry.
 
     The clusters may cover all records or only those that a run linked; a student none of whose records is in them
-    is left alone. Agencies named in ``one_per_agency`` hold no student twice.
+    is left alone. Agencies named in ``one_per_agency`` hold no student twice. ``links`` (contested.LINK_COLUMNS) are
+    the scored pairs of records behind the clusters; without them every cluster is taken for certain.
     """
     linked = link_to_state(state, clusters)
     opted, opted_conflicts = opted_out(linked)
     linked = linked[~linked["cluster"].isin(linked.loc[linked["withheld"] == Withheld.PERSON, "cluster"])]
     linked = linked[linked["withheld"] == Withheld.NO]
-    pieces = _pieces(linked)
-    merges = _merge(state, pieces, one_per_agency)
-    fresh = _place_new(linked, pieces, merges)
-    fresh, refused = _one_per_agency(state, fresh, merges, one_per_agency)
-    absorbed = state.records[state.records["student"].isin(merges.survivor)]
+    linked = linked.assign(before=linked["student"])
+    linked, settled, displaced = _settle(state, linked, links, one_per_agency)
+    fresh = _place_new(linked, settled)
+    fresh["displaced"] = fresh.index.isin(list(displaced))
+    fresh["evidence"] = fresh["evidence"].mask(fresh["displaced"], pd.Series(displaced, dtype="object"))
+    absorbed = state.records[state.records["student"].isin(settled.survivor)]
+    absorbed = absorbed[~_named(absorbed).isin(_named(fresh))]
     absorbed = absorbed.assign(
         before=absorbed["student"],
-        after=absorbed["student"].map(merges.survivor),
-        evidence=absorbed["student"].map(merges.evidence),
+        after=absorbed["student"].map(settled.survivor),
+        evidence=absorbed["student"].map(settled.merged),
     )
     tables = [table for table in (fresh, absorbed, opted) if len(table)]
     changes = pd.concat(tables, ignore_index=True) if tables else no_changes()
-    conflicts = (*opted_conflicts, *_spread(pieces), *merges.conflicts, *refused)
-    return plan_of_changes(state, RunKind.UPDATE, changes, conflicts)
+    refused = settled.conflicts(dict(zip(fresh.index.tolist(), fresh["after"].tolist(), strict=True)))
+    conflicts = (*opted_conflicts, *_spread(_pieces(linked)), *refused)
+    return plan_of_changes(state, RunKind.UPDATE, changes, conflicts, Reasons(split=GAVE_WAY))
 
 
 def link_to_state(state: State, clusters: pd.DataFrame) -> pd.DataFrame:
@@ -118,79 +119,67 @@ def _spread(pieces: pd.DataFrame) -> tuple[Conflict, ...]:
     )
 
 
-def _merge(state: State, pieces: pd.DataFrame, one_per_agency: Collection[str]) -> _Merges:
-    """Merge the students of one home as far as nothing stands against it."""
-    # Ascending by (cluster, size, age), so that the last row written for a cluster is the one that leads it.
-    leading = pieces.sort_values(["cluster", "home", "size", "student"], ascending=[True, True, True, False])
-    leading = leading.drop_duplicates("cluster", keep="last")
-    anchor = dict(zip(leading["cluster"].tolist(), leading["student"].tolist(), strict=True))
-    at_home = pieces[pieces["home"]]
-    shared = at_home[at_home.duplicated("cluster", keep=False)].sort_values(["cluster", "student"])
-    obstacles = Obstacles.among(state, shared["student"].tolist(), one_per_agency)
-    survivor: dict[int, int] = {}
-    evidence: dict[int, str] = {}
-    conflicts: list[Conflict] = []
-    for _, rows in shared.groupby("cluster"):
-        sizes = dict(zip(rows["student"].tolist(), rows["size"].tolist(), strict=True))
-        label = str(rows["evidence"].iloc[0])
-        parties: list[list[int]] = []
-        for student in sizes:
-            home, refusals = _party(student, parties, obstacles, label)
-            conflicts += refusals
-            if home is None:
-                parties.append([student])
-            else:
-                home.append(student)
-                survivor[student] = home[0]
-                evidence[student] = f"{label}, with {sizes[student]} of its linked records"
-        weight = {party[0]: sum(sizes[student] for student in party) for party in parties}
-        anchor[int(rows["cluster"].iloc[0])] = max(weight, key=lambda oldest: (weight[oldest], -oldest))
-    return _Merges(survivor, anchor, evidence, tuple(conflicts))
+def _settle(
+    state: State, linked: pd.DataFrame, links: pd.DataFrame | None, one_per_agency: Collection[str]
+) -> tuple[pd.DataFrame, Settled, dict[int, str]]:
+    """Settle the contested clusters: adds the thin records that gave way to the new ones, and says why they did.
+
+    New records count for where their student is at home, and a displaced one makes room, so that it is settled again
+    until nothing changes: a second run over the same clusters then finds nothing left to do.
+    """
+    held, displaced, placed, rounds = state, dict[int, str](), linked["student"], 0
+    while True:
+        clusters = _contested(held, linked, one_per_agency)
+        settled = settle(held, linked, _pieces(linked.assign(student=placed)), clusters, links, one_per_agency)
+        if settled.displaced:
+            displaced |= settled.displaced
+            rows = list(settled.displaced)
+            linked = linked.assign(student=linked["student"].mask(linked.index.isin(rows), NEW))
+            held = replace(held, records=held.records[~_named(held.records).isin(_named(linked.loc[rows]))])
+            placed = linked["student"]
+            continue
+        again, rounds = _placed(linked, settled), rounds + 1
+        if again.equals(placed) or rounds == _MOST_ROUNDS:
+            return linked, settled, displaced
+        placed = again
 
 
-def _party(
-    student: int, parties: list[list[int]], obstacles: Obstacles, label: str
-) -> tuple[list[int] | None, list[Conflict]]:
-    """Find the first party that a student may join, and the conflicts met if there is none."""
-    refusals: list[Conflict] = []
-    for party in parties:
-        met = obstacles.between(student, party)
-        if met is None:
-            return party, refusals
-        member, obstacle = met
-        refusals.append(Conflict(member, student, obstacle.decision, obstacle.rule, label))
-    return None, refusals
-
-
-def _place_new(linked: pd.DataFrame, pieces: pd.DataFrame, merges: _Merges) -> pd.DataFrame:
-    """Send each new record to its cluster's student, or to a student still to be minted."""
-    fresh = linked[linked["student"] == NEW]
-    after = fresh["cluster"].map(merges.anchor)
-    after = after.where(after.isna(), after.map(merges.survivor).fillna(after))
-    unknown = fresh.loc[after.isna(), "cluster"]
-    minted = pd.Series(-1 - pd.factorize(unknown)[0], index=unknown.index, dtype="int64")
-    return fresh.assign(before=NEW, after=after.fillna(minted).astype("int64"))
-
-
-def _one_per_agency(
-    state: State, fresh: pd.DataFrame, merges: _Merges, one_per_agency: Collection[str]
-) -> tuple[pd.DataFrame, tuple[Conflict, ...]]:
-    """Give a new ID of its own to each new record that would put a student twice into a duplicate-free agency."""
-    watched = fresh[fresh["agency"].isin(list(one_per_agency))]
+def _contested(state: State, linked: pd.DataFrame, one_per_agency: Collection[str]) -> set[int]:
+    """Return the clusters with several students, with one who is in others too, or whose new records clash."""
+    known = linked[linked["student"] != NEW].drop_duplicates(["cluster", "student"])
+    several = known.loc[known.duplicated("cluster", keep=False) | known.duplicated("student", keep=False), "cluster"]
+    watched = linked[linked["agency"].isin(list(one_per_agency)) & (linked["student"] == NEW)]
     held = state.records[
         state.records["agency"].isin(list(one_per_agency)) & (state.records["withheld"] == Withheld.NO)
     ]
-    owner = held["student"].map(merges.survivor).fillna(held["student"]).astype("int64")
-    taken = pd.MultiIndex.from_arrays([owner, held["agency"]])
-    wanted = pd.MultiIndex.from_frame(watched[["after", "agency"]])
-    refused = watched[wanted.isin(taken) | wanted.duplicated()]
-    if refused.empty:
-        return fresh, ()
-    last = min(NEW, int(fresh["after"].min()))
-    alone = pd.Series(last - 1 - np.arange(len(refused)), index=refused.index)
-    rows = zip(refused["after"], alone, refused["agency"], refused["evidence"], strict=True)
-    conflicts = tuple(
-        Conflict(int(student), int(other), 0, f"{agency} holds no student twice", str(evidence))
-        for student, other, agency, evidence in rows
-    )
-    return fresh.assign(after=alone.reindex(fresh.index).fillna(fresh["after"]).astype("int64")), conflicts
+    student = watched["cluster"].map(known.drop_duplicates("cluster").set_index("cluster")["student"])
+    wanted = pd.MultiIndex.from_arrays([student.fillna(NEW).astype("int64"), watched["agency"]])
+    taken = wanted.isin(pd.MultiIndex.from_frame(held[["student", "agency"]]))
+    clash = watched.loc[taken | watched.duplicated(["cluster", "agency"], keep=False), "cluster"]
+    return {*several.tolist(), *clash.tolist()}
+
+
+def _placed(linked: pd.DataFrame, settled: Settled) -> pd.Series[int]:
+    """Return the student of each row, NEW where it is still to be minted."""
+    known = linked[linked["student"] != NEW].drop_duplicates("cluster").set_index("cluster")["student"]
+    fresh = linked["student"] == NEW
+    alone = fresh & ~linked.index.isin(list(settled.party))
+    student = linked["student"].where(~alone, linked["cluster"].map(known).fillna(NEW)).astype("int64")
+    joined = pd.Series(settled.party, dtype="int64").map(settled.owner).fillna(NEW).astype("int64")
+    return student.where(~linked.index.isin(joined.index), joined.reindex(linked.index).fillna(NEW).astype("int64"))
+
+
+def _place_new(linked: pd.DataFrame, settled: Settled) -> pd.DataFrame:
+    """Send each new or displaced record to its student, or to one still to be minted for it and its company."""
+    fresh = linked[linked["student"] == NEW]
+    after = _placed(linked, settled).reindex(fresh.index)
+    party = pd.Series(settled.party, dtype="int64").reindex(fresh.index)
+    # Parties are numbered after all clusters, so that no two companies share a number.
+    first = int(linked["cluster"].max()) + 1 if len(linked) else 0
+    company = party.add(first).fillna(fresh["cluster"])[after == NEW]
+    minted = pd.Series(-1 - pd.factorize(company)[0], index=company.index, dtype="int64")
+    return fresh.assign(after=after.where(after != NEW, minted.reindex(fresh.index).fillna(NEW).astype("int64")))
+
+
+def _named(records: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(records[["agency", "person_token"]])
