@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table as Grid
 
 from linkage.cli.common import ExistingFile, NewFile
 from linkage.disclosure import DisclosureRules, Dominance, ProtectedRelease, Table, protect
-from linkage.disclosure.outside import ReadTable, audit_outside, read_long
+from linkage.disclosure.outside import audit_outside
+from linkage.disclosure.page import steward_page
+from linkage.disclosure.printed import TOTAL_WORDS, ReadTable, read_table
+from linkage.disclosure.reading import numbers, read_frame
 from linkage.errors import DisclosureError, InputError
 from linkage.exchange.files import write_atomically
 
@@ -20,27 +24,29 @@ PROVEN = 1e-6
 """Share of a pattern's cost below which it is called the least."""
 
 
-def _read(path: Path, text: bool) -> pd.DataFrame:
-    """Read CSV or Parquet; as text, empty fields stay empty text."""
-    try:
-        if path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-            return frame.astype(str) if text else frame
-        return pd.read_csv(path, dtype=str if text else None, keep_default_na=not text)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} cannot be read as a table", [type(error).__name__], "Expected CSV or Parquet."
-        ) from None
+def _data(path: Path, numeric: Sequence[str | None], margins_are_rows: Sequence[str]) -> pd.DataFrame:
+    """Read a file of persons or cells; ``numeric`` columns hold numbers, all others codes.
 
-
-def _codes(frame: pd.DataFrame, columns: Sequence[str], path: Path) -> pd.DataFrame:
-    """Read code columns of a CSV again as text, so that a code such as 007 keeps its zeros."""
-    if path.suffix == ".parquet":
-        return frame
-    text = _read(path, text=True)
-    for column in columns:
-        if column in text.columns:
-            frame[column] = text[column].where(text[column] != "")
+    ``margins_are_rows`` are the dimensions of a file of cells, in which a row of totals would count twice.
+    """
+    frame = read_frame(path)
+    problems = []
+    for column in dict.fromkeys(name for name in numeric if name is not None and name in frame.columns):
+        found = numbers(frame[column])
+        wrong = np.flatnonzero(found.isna() & frame[column].ne(""))
+        if len(wrong):
+            rows = ", ".join(str(row + 1) for row in wrong[:5]) + (" and more" if len(wrong) > 5 else "")
+            problems.append(f"column {column!r}: {len(wrong)} entries are no numbers (data row {rows})")
+        frame[column] = found
+    problems += [
+        f"column {column!r}: {totals} rows are totals, and would be counted twice; take them out"
+        for column in margins_are_rows
+        if column in frame.columns and (totals := int(frame[column].str.lower().str.fullmatch(TOTAL_WORDS).sum()))
+    ]
+    if problems:
+        raise InputError(f"{path} cannot be tabulated as it stands.", problems)
+    for column in frame.columns.difference([name for name in numeric if name is not None]):
+        frame[column] = frame[column].where(frame[column] != "")
     return frame
 
 
@@ -78,7 +84,12 @@ def _pairs(entries: Sequence[str], option: str) -> list[tuple[str, list[str]]]:
 @click.option("--long", "as_rows", is_flag=True, help="One row per cell on the terminal, not a crosstab.")
 @click.option("--out", type=NewFile, help="Write the table as CSV, one row per cell.")
 @click.option("--certificate", type=NewFile, help="Write the audit's certificate as JSON.")
-@click.option("--explain", type=NewFile, help="Write why each cell is hidden. For you alone: it tells which are small.")
+@click.option(
+    "--explain",
+    type=NewFile,
+    help="Write why each cell is hidden, as CSV or, if FILE ends in .html, as a page. For you alone: it tells which "
+    "are small.",
+)
 def tabulate(
     data: Path,
     by: tuple[str, ...],
@@ -101,14 +112,14 @@ def tabulate(
     certificate: Path | None,
     explain: Path | None,
 ) -> None:
-    """Make a table of DATA (CSV or Parquet) in which no small cell can be worked out.
+    """Make a table of DATA (CSV, Excel or Parquet) in which no small cell can be worked out.
 
     Small cells are hidden, then as few others as it takes; an audit attacks the result by linear programming before
     anything is printed. Totals stay true.
     """
     levels = {name: tuple(coarser) for name, coarser in _pairs(roll_up, "--roll-up")}
     filters = {name: tuple(codes) for name, codes in _pairs(where, "--where")}
-    frame = _codes(_read(data, text=False), [*by, *(c for each in levels.values() for c in each), *filters], data)
+    frame = _data(data, [count, value], by if count else ())
     rules = DisclosureRules.model_validate(
         {
             "person_threshold": threshold, "employer_threshold": employers, "p_percent": p_percent,
@@ -123,10 +134,13 @@ def tabulate(
     published = result[table.name]
     _show(table, published, as_rows)
     _say(result, published[table.measure], rules)
+    why = dict(result.explanation)[table.name].to_csv(index=False)
+    if explain is not None and explain.suffix.lower() in (".html", ".htm"):
+        why = steward_page(result)
     for path, text in (
         (out, published.to_csv(index=False)),
         (certificate, result.certificate.model_dump_json(indent=2)),
-        (explain, dict(result.explanation)[table.name].to_csv(index=False)),
+        (explain, why),
     ):
         if path is not None:
             write_atomically(path, text.encode(), mode=0o600 if path == explain else 0o644)
@@ -192,23 +206,35 @@ def _show(table: Table, published: pd.DataFrame, as_rows: bool) -> None:
 )
 @click.option("--by", multiple=True, metavar="COLUMN", help="A dimension. [default: all but the last numeric column]")
 @click.option("--count", metavar="COLUMN", help="The column of published numbers.")
+@click.option("--total", multiple=True, metavar="CODE", help="A code that is a total, besides words such as Total.")
+@click.option("--zero", multiple=True, metavar="TEXT", help="A text that stands for 0, such as a dash.")
 @click.option("--within", type=ExistingFile, multiple=True, help="CSV of a dimension's codes, finest level first.")
 def audit(
-    tables: tuple[Path, ...], threshold: int, by: tuple[str, ...], count: str | None, within: tuple[Path, ...]
+    tables: tuple[Path, ...],
+    threshold: int,
+    by: tuple[str, ...],
+    count: str | None,
+    total: tuple[str, ...],
+    zero: tuple[str, ...],
+    within: tuple[Path, ...],
 ) -> None:
     """Attack published TABLES as a reader with a solver would, and list the hidden cells they give away.
 
-    A TABLE is a CSV with a row per cell or a crosstab; whatever is not a number is hidden, and a code such as Total or
-    All is a margin. Several tables are attacked together. Exits 1 if a cell is given away.
+    A TABLE is a CSV or Excel sheet with a row per cell, or a crosstab. Whatever is not a number is hidden; a range such
+    as <10 bounds what it hides; a code such as Total or All students is a margin. How each table was read is said
+    first. Several tables are attacked together. Exits 1 if a cell is given away.
     """
     read: list[ReadTable] = []
     for path in tables:
-        frame = _read(path, text=True)
-        own = [column for column in by if column in frame.columns]
-        read.append(read_long(path.name, frame, own, count if count in frame.columns else None))
+        frame = read_frame(path)
+        own = [column for column in by if column in frame.columns] if len(tables) > 1 else by
+        named = count if len(tables) == 1 or count in frame.columns else None
+        read.append(read_table(path.name, frame, own, named, total, zero))
+        for note in read[-1].notes:
+            click.echo(f"{path.name}: {note}")
     maps = {}
     for path in within:
-        codes = _read(path, text=True)
+        codes = read_frame(path)
         maps[str(codes.columns[0])] = codes
     found = audit_outside(read, threshold, maps)
     click.echo(f"{found.cells} cells, {found.hidden} hidden, {found.programs} linear programs.")

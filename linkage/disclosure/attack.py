@@ -3,7 +3,7 @@
 This is the audit's own program. It shares no code and no data with the choice of cells to hide: it is given
 which amounts add up to which number and what was printed, never a hidden value.
 
-- The unknowns are the inner amounts x >= 0; every printed number is an equation.
+- The unknowns are the inner amounts x >= 0; every printed number is an equation, every printed range two bounds.
 - A feasible point is found first, and its residual is reported: published numbers that do not add up (because
   they were rounded, or persons were deleted) leave nothing to audit.
 - Bounds are proven in bulk: a program that raises the sum of min(y, wanted) over all hidden numbers y not yet
@@ -20,6 +20,8 @@ import numpy as np
 from scipy import sparse
 
 TOLERANCE = 1e-6
+PRIMAL = 4
+"""HiGHS's number for the primal simplex method."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,13 @@ class Inconsistent(ValueError):  # noqa: N818 - a statement about the table, cau
 class Attack:
     """All that can be asked about one set of published numbers."""
 
-    def __init__(self, printed: sparse.csr_matrix, values: np.ndarray, hidden: sparse.csr_matrix) -> None:
+    def __init__(
+        self,
+        printed: sparse.csr_matrix,
+        values: np.ndarray,
+        hidden: sparse.csr_matrix,
+        ranges: tuple[sparse.csr_matrix, np.ndarray, np.ndarray] | None = None,
+    ) -> None:
         self.scale = max(1.0, float(values.max()) / 1e5) if len(values) else 1.0
         values = values / self.scale
         zero = np.flatnonzero(values == 0)
@@ -56,9 +64,14 @@ class Attack:
         self.hidden = hidden[:, live].tocsr()
         self.count = hidden.shape[0]
         self.programs = 0
-        self._load(printed[first], values[first])
+        low = high = values[first]
+        printed = printed[first]
+        if ranges is not None:
+            printed = sparse.vstack([printed, ranges[0][:, live]], format="csr")
+            low, high = np.append(low, ranges[1] / self.scale), np.append(high, ranges[2] / self.scale)
+        self._load(printed, low, high)
 
-    def _load(self, printed: sparse.csr_matrix, values: np.ndarray) -> None:
+    def _load(self, printed: sparse.csr_matrix, low: np.ndarray, high: np.ndarray) -> None:
         equations, unknowns = printed.shape
         count = self.count
         # Columns: amounts x, then one "credit" z per hidden number with y >= z (rising) or y <= z (falling).
@@ -71,8 +84,8 @@ class Attack:
         model.col_cost_ = np.zeros(unknowns + count)
         model.col_lower_ = np.concatenate([np.zeros(unknowns), np.full(count, -infinity)])
         model.col_upper_ = np.full(unknowns + count, infinity)
-        model.row_lower_ = np.concatenate([values, np.full(count, -infinity)])
-        model.row_upper_ = np.concatenate([values, np.full(count, infinity)])
+        model.row_lower_ = np.concatenate([low, np.full(count, -infinity)])
+        model.row_upper_ = np.concatenate([high, np.full(count, infinity)])
         model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         model.a_matrix_.start_, model.a_matrix_.index_ = matrix.indptr, matrix.indices
         model.a_matrix_.value_ = matrix.data
@@ -85,6 +98,8 @@ class Attack:
         status = highspy.HighsModelStatus
         if self.solver.getModelStatus() not in (status.kOptimal, status.kModelEmpty):
             raise Inconsistent("no amounts of at least 0 add up to the published numbers")
+        # From a feasible point every further program differs in what it aims at: the primal simplex goes on from there.
+        self.solver.setOptionValue("simplex_strategy", PRIMAL)
 
     def _solve(self) -> bool:
         self.solver.run()

@@ -26,7 +26,10 @@ SETTLE_ALL = 60
 
 @dataclass(frozen=True, eq=False)
 class Published:
-    """A published table as its reader has it, with what the reader knows of its making."""
+    """A published table as its reader has it, with what the reader knows of its making.
+
+    ``ranges`` are hidden rows of which bounds were printed: the row, the least and the greatest.
+    """
 
     release: str
     name: str
@@ -36,6 +39,7 @@ class Published:
     symbol: str
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
     source: int = 0
+    ranges: tuple[tuple[int, float, float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +115,13 @@ def audit(
         matrices.append(matrix[np.flatnonzero(shown)])
         values.append(table.frame[table.measure][shown].to_numpy(dtype=float))
     printed, value = sparse.vstack(matrices, format="csr"), np.concatenate(values)
+    bounded = [
+        (matrix[row], low, high) for t, matrix in zip(published, rows, strict=True) for row, low, high in t.ranges
+    ]
+    ranges = None
+    if bounded:
+        matrix = sparse.vstack([row for row, _, _ in bounded], format="csr")
+        ranges = (matrix, np.array([low for _, low, _ in bounded]), np.array([high for _, _, high in bounded]))
     wanted: list[sparse.csr_matrix] = []
     for target in targets:
         row = rows[target.table][target.row]
@@ -121,7 +132,7 @@ def audit(
         wanted.append(row)
     hidden = sparse.vstack(wanted, format="csr") if wanted else sparse.csr_matrix((0, printed.shape[1]))
     try:
-        attack = Attack(printed, value, hidden)
+        attack = Attack(printed, value, hidden, ranges)
         bounds = attack.prove(
             np.array([target.low for target in targets]),
             np.array([target.high for target in targets]),

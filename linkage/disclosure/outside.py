@@ -2,9 +2,10 @@
 
 Rules:
 
-- Nothing is known but what was printed. A cell that is not a number is hidden, whatever stands there.
+- Nothing is known but what was printed. A cell that is not a number is hidden; a range in its place bounds it.
 - A hidden cell is given away if the attacker's upper bound is below the threshold: the reader then knows that the
-  number is small, or even which it is.
+  number is small, or even which it is. One that was printed as a range below the threshold is given away if the
+  attacker can lower the range's upper end, or knows that the number is there.
 - Tables handed in together are one system, joined by the dimensions they share by name. A combination that no
   row names is a zero.
 - Rows at several levels (schools and districts) need to be told which school is in which district.
@@ -12,29 +13,18 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from linkage.disclosure.audit import AuditResult, Published, Structure, Target, audit
+from linkage.disclosure.printed import HIDDEN, ReadTable
 from linkage.disclosure.rules import TOTAL
 from linkage.errors import InputError
 
-TOTAL_WORDS = frozenset({"total", "all", "sum", "totals", "all students", "(all)", "overall"})
-HIDDEN = "hidden"
 MOST_INNER = 500_000
-
-
-@dataclass(frozen=True, eq=False)
-class ReadTable:
-    """A published table in long form: text dimensions, and numbers or what stands in their place."""
-
-    name: str
-    frame: pd.DataFrame
-    by: tuple[str, ...]
-    measure: str
 
 
 @dataclass(frozen=True)
@@ -68,39 +58,6 @@ class OutsideAudit:
         return not self.given_away and not self.inconsistent
 
 
-def read_long(name: str, frame: pd.DataFrame, by: Sequence[str] = (), measure: str | None = None) -> ReadTable:
-    """Read a published table: long if its dimensions are named or can be told from numbers, else a crosstab.
-
-    In a crosstab the first column holds the rows' codes and every other header is a code of the second dimension.
-    """
-    frame = frame.astype(str).apply(lambda column: column.str.strip())
-    if not by:
-        numeric = [column for column in frame.columns if _numbers(frame[column]).notna().any()]
-        first = str(frame.columns[0])
-        if len(frame.columns) > 2 and frame[first].is_unique and set(frame.columns[1:]) <= set(numeric) | _blank(frame):
-            frame = frame.melt(id_vars=first, var_name="column", value_name="number").astype(str)
-            by, measure = [first, "column"], "number"
-        else:
-            measure = measure or (numeric[-1] if numeric else str(frame.columns[-1]))
-            by = [str(column) for column in frame.columns if column != measure]
-    measure = measure or next((str(c) for c in reversed(frame.columns) if c not in by), None)
-    missing = [column for column in [*by, *([measure] if measure else [])] if column not in frame.columns]
-    if missing or measure is None:
-        raise InputError(f"{name}: no such column", problems=missing, advice="Name the columns as the header does.")
-    total = frame[list(by)].apply(lambda column: column.str.lower().isin(TOTAL_WORDS))
-    codes = frame[list(by)].mask(total, TOTAL)
-    shown = _numbers(frame[measure])
-    if (shown < 0).any():
-        raise InputError(f"{name}: column {measure!r} holds negative numbers", advice="Only counts can be audited.")
-    codes[measure] = np.where(shown.notna(), shown, HIDDEN).astype(object)
-    repeated = int(codes.duplicated(list(by)).sum())
-    if repeated:
-        raise InputError(
-            f"{name}: {repeated} rows repeat the codes of another row", advice="Name every dimension with --by."
-        )
-    return ReadTable(name, codes, tuple(str(column) for column in by), str(measure))
-
-
 def audit_outside(
     tables: Sequence[ReadTable], threshold: int, within: Mapping[str, pd.DataFrame] | None = None
 ) -> OutsideAudit:
@@ -124,14 +81,10 @@ def audit_outside(
             tuple(str(name) for name in within[column].columns) if f"{column}_level" in table.by else (column,)
             for column in by
         )
-        published.append(Published("", table.name, table.frame, dimensions, table.measure, HIDDEN))
+        published.append(Published("", table.name, table.frame, dimensions, table.measure, HIDDEN, ranges=table.ranges))
     inner = _inner(published, within)
     structure = Structure((inner,), np.ones((len(inner), 1), dtype=bool))
-    targets = [
-        Target(number, row, low=-1.0, high=float(threshold), either=True)
-        for number, table in enumerate(published)
-        for row in np.flatnonzero(table.frame[table.measure].astype("object").eq(HIDDEN)).tolist()
-    ]
+    targets = [target for number, table in enumerate(tables) for target in _targets(number, table, threshold)]
     result: AuditResult = audit(published, structure, targets, settle_all=0)
     given = tuple(
         GivenAway(
@@ -147,12 +100,19 @@ def audit_outside(
     )
     size = sum(len(table.frame) for table in tables)
     wrong = tuple(_contradictions(published)) or ((result.inconsistent,) if result.inconsistent else ())
-    return OutsideAudit(size, len(targets), given, result.programs, wrong)
+    hidden = sum(int(table.frame[table.measure].astype("object").eq(HIDDEN).sum()) for table in tables)
+    return OutsideAudit(size, hidden, given, result.programs, wrong)
 
 
-def _blank(frame: pd.DataFrame) -> set[str]:
-    """Columns in which everything is hidden by one symbol."""
-    return {str(column) for column in frame.columns if frame[column].nunique() == 1}
+def _targets(number: int, table: ReadTable, threshold: int) -> Iterator[Target]:
+    """Yield what must not be known of the hidden cells of a table."""
+    printed = {row: (low, high) for row, low, high in table.ranges}
+    for row in np.flatnonzero(table.frame[table.measure].astype("object").eq(HIDDEN)).tolist():
+        low, high = printed.get(row, (0.0, np.inf))
+        if low < threshold:
+            yield Target(number, row, low=-1.0, high=float(min(high, threshold)), either=True)
+        if high < threshold:
+            yield Target(number, row, low=high - 1, high=-1.0)
 
 
 def _contradictions(published: Sequence[Published]) -> list[str]:
@@ -170,11 +130,6 @@ def _contradictions(published: Sequence[Published]) -> list[str]:
                 cell = " / ".join(code for _, code in codes) or TOTAL
                 found.append(f"{cell} is {other:,.0f} in {name} and {number:,.0f} in {table.name}")
     return found
-
-
-def _numbers(column: pd.Series) -> pd.Series:
-    numbers: pd.Series = pd.to_numeric(column.str.replace(",", ""), errors="coerce")
-    return numbers
 
 
 def _inner(published: Sequence[Published], within: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

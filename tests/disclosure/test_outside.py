@@ -5,7 +5,8 @@ from click.testing import CliRunner
 
 from linkage.cli.disclosure import tabulate
 from linkage.cli.main import main
-from linkage.disclosure.outside import audit_outside, read_long
+from linkage.disclosure.outside import audit_outside
+from linkage.disclosure.printed import read_table
 
 MARGINS = "school,10,11,12,Total\nNorth,30,25,*,59\nSouth,40,35,20,95\nWest,22,18,27,67\nTotal,92,78,51,221\n"
 SAFE = "school,10,11,12,Total\nNorth,30,*,*,59\nSouth,40,35,20,95\nWest,22,*,*,67\nTotal,92,78,51,221\n"
@@ -66,7 +67,7 @@ def test_symbols_and_total_words_of_other_publishers_are_understood():
     import pandas as pd
 
     frame = pd.DataFrame({"school": ["A", "B", "All Students"], "n": ["1,204", "<10", "1,211"]})
-    found = audit_outside([read_long("t", frame)], 10)
+    found = audit_outside([read_table("t", frame)], 10)
     assert [(cell.cell, cell.high) for cell in found.given_away] == [(("B",), pytest.approx(7))]
 
 
