@@ -14,14 +14,16 @@ from pathlib import Path
 
 from linkage.engine.receive import Received
 from linkage.engine.rooms import Hub
-from linkage.errors import DisclosureError, LinkageError, Refused
+from linkage.errors import DisclosureError, LinkageError, Refused, StoreError
 from linkage.exchange.package import package_sha256
-from linkage.governance.events import Disclosed, Enacted, Linked, RefusedRequest
+from linkage.governance.events import Disclosed, Enacted, Linked, RefusedRequest, RegistryRun, Restored
 from linkage.governance.events import Received as ReceivedEvent
 from linkage.governance.heads import SignedHead, sign_head
 from linkage.governance.ledger import append, create_ledger, verify_ledger
 from linkage.governance.standing import StandingAgreement
 from linkage.matching.quality import Certificate
+from linkage.registry.store import Registry
+from linkage.registry.verify import Head
 
 
 def ledger_path(hub: Hub) -> Path:
@@ -73,6 +75,57 @@ def linked(hub: Hub, certificate: Certificate, now: datetime) -> None:
         spec_sha256=certificate.spec_sha256,
     )
     append(ledger_path(hub), event, now)
+
+
+def enter_runs(hub: Hub, registry: Registry, now: datetime) -> None:
+    """Enter the registry's runs that are not in the ledger yet: the one just made, and any that a kill left out."""
+    standing, known = hub.agreement(), kept_heads(hub)
+    for run in registry.runs(known[-1].run if known else 0):
+        event = RegistryRun(
+            agreement=standing.terms.id,
+            agreement_sha256=standing.sha256,
+            run=run.run,
+            digest=run.digest,
+            run_kind=run.kind.value,
+            events=tuple(f"{count:,} {kind.value}" for kind, count in run.events.items()),
+            changed=run.changed,
+        )
+        append(ledger_path(hub), event, now)
+
+
+def restored(hub: Hub, head: Head, lost: int, now: datetime) -> None:
+    """Enter that the registry was put back from a backup."""
+    standing = hub.agreement()
+    event = Restored(
+        agreement=standing.terms.id, agreement_sha256=standing.sha256, run=head.run, digest=head.digest, lost=lost
+    )
+    append(ledger_path(hub), event, now)
+
+
+def kept_heads(hub: Hub) -> list[Head]:
+    """Return the digests of the registry's runs that the ledger holds, oldest first; a restore ends those after it."""
+    heads: list[Head] = []
+    for entry in verify_ledger(ledger_path(hub)).entries:
+        if isinstance(entry.event, RegistryRun):
+            heads.append(Head(entry.event.run, entry.event.digest))
+        elif isinstance(entry.event, Restored):
+            heads = [head for head in heads if head.run <= entry.event.run]
+    return heads
+
+
+def require_same_registry(hub: Hub, registry: Registry) -> None:
+    """Refuse to go on from a registry that is not the one of the ledger's last run: it would give IDs away again."""
+    known = kept_heads(hub)
+    if not known:
+        return
+    last = known[-1]
+    if registry.head().run < last.run or registry.head(last.run) != last:
+        raise StoreError(
+            f"The registry is not the one that the ledger knows: it is as after run {registry.head().run}, and the"
+            f" ledger has sealed run {last.run}.",
+            advice="Look with `linkage hub verify`. If it was put back from a backup by hand, do that again with"
+            " `linkage hub restore`, which says what is lost and enters it.",
+        )
 
 
 def disclosed(hub: Hub, event: Disclosed, now: datetime) -> SignedHead:

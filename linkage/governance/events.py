@@ -58,6 +58,26 @@ class Linked(_UnderAgreement):
     spec_sha256: _Hex
 
 
+class RegistryRun(_UnderAgreement):
+    """A run of the registry of common student IDs, a person's decision included; the digest seals it and all before."""
+
+    kind: Literal["registry"] = "registry"
+    run: Count
+    digest: _Hex
+    run_kind: Literal["update", "rebuild", "manual"]
+    events: tuple[Name, ...] = Field((), description="how many of each, such as '12 minted'")
+    changed: Count = Field(description="existing records that show another ID")
+
+
+class Restored(_UnderAgreement):
+    """The registry was put back from a backup; runs after ``run`` are lost, and their numbers are given again."""
+
+    kind: Literal["restored"] = "restored"
+    run: Count
+    digest: _Hex
+    lost: Count
+
+
 class Disclosed(_UnderAgreement):
     """Data were disclosed: who, what, to whom, why, under which clause."""
 
@@ -104,7 +124,7 @@ class Destroyed(_UnderAgreement):
 
 
 Event = Annotated[
-    Opened | Enacted | Received | Linked | Disclosed | RefusedRequest | Terminated | Destroyed,
+    Opened | Enacted | Received | Linked | RegistryRun | Restored | Disclosed | RefusedRequest | Terminated | Destroyed,
     Field(discriminator="kind"),
 ]
 

@@ -28,7 +28,7 @@ from linkage.simulation.lives import Lives, live
 from linkage.simulation.names import name_book
 from linkage.simulation.parameters import Years
 from linkage.simulation.population import Population, build_population
-from linkage.simulation.schooling import school_careers
+from linkage.simulation.schooling import Careers, school_careers
 from linkage.simulation.vital_records import vital_records
 from linkage.simulation.workforce import workforce
 
@@ -45,7 +45,7 @@ def silent(phase: str, done: float) -> None:
 
 @dataclass(frozen=True)
 class World:
-    """A simulated consortium: the agencies' exports, the truth, and the people themselves."""
+    """A simulated consortium: the agencies' exports, the truth, and the people themselves with their careers."""
 
     people: int
     seed: int
@@ -54,6 +54,7 @@ class World:
     truth: ExportedFile = field(repr=False)
     population: Population = field(repr=False)
     lives: Lives = field(repr=False)
+    careers: Careers = field(repr=False)
 
     def agency(self, name: str) -> Agency:
         """Return the agency of that folder name."""
@@ -94,7 +95,7 @@ def simulate(people: int, seed: int, years: Years = DEFAULT_YEARS, progress: Pro
     progress("vital records", 0.62)
     health = vital_records(lives, book, years, next(streams))
     agencies = (preschool, lakeside, riverbend, colleges, wages, care, health)
-    return World(people, seed, years, agencies, _truth(lives, agencies, years), population, lives)
+    return World(people, seed, years, agencies, _truth(lives, agencies, years), population, lives, careers)
 
 
 def _truth(lives: Lives, agencies: tuple[Agency, ...], years: Years) -> ExportedFile:
