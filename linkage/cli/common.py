@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from linkage.errors import KeyFileError
+from linkage.exchange.files import unfinished
 from linkage.exchange.keys import PrivateKeys, is_locked, load_private_keys
 from linkage.exchange.secret import Secret, load_secret, secret_from_text
 
@@ -60,6 +61,18 @@ def overrides(pairs: tuple[str, ...]) -> dict[str, str]:
             raise click.BadParameter(f"expected IDENTIFIER=HEADER, got {pair!r}", param_hint="--column")
         found[name] = header
     return found
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Stop before long work whose result could not be written; take away what a killed run left of the same file."""
+    refuse_existing(path)
+    if not path.parent.is_dir():
+        raise click.UsageError(f"there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise click.UsageError(f"nothing can be written to the folder {path.parent}; name another file")
+    for left in unfinished(path):
+        left.unlink()
+        click.echo(f"{left} was left by a run that did not end; it is taken away", err=True)
 
 
 def refuse_existing(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from linkage.cli.common import ExistingFile, NewFile, now, open_keys, open_secret, refuse_existing
+from linkage.cli.common import ExistingFile, NewFile, now, open_keys, open_secret, refuse_unwritable
 from linkage.cli.extracts import extract_options, named_columns, reading, write_quarantine
 from linkage.engine.payload import seal_payload
 from linkage.engine.receive import PAYLOAD_SUFFIX
@@ -58,7 +58,7 @@ def hash_command(
     """
     if out.suffix != ENCODINGS_SUFFIX:
         raise click.BadParameter(f"a package of encodings is called SOMETHING{ENCODINGS_SUFFIX}", param_hint="--out")
-    refuse_existing(out)
+    refuse_unwritable(out)
     columns = named_columns(column, local_id, mapping)
     standing, chosen, keys, at = load_agreement(agreement), load_spec(spec), open_keys(key), now()
     secret = None if dry_run else open_secret(secret_file)
@@ -110,7 +110,7 @@ def seal_command(payload: Path, dataset: str, agreement: Path, key: Path, out: P
     """
     if out.suffix != PAYLOAD_SUFFIX:
         raise click.BadParameter(f"a package of payload is called SOMETHING{PAYLOAD_SUFFIX}", param_hint="--out")
-    refuse_existing(out)
+    refuse_unwritable(out)
     read = read_extract(payload)
     sealed = seal_payload(
         read.frame,

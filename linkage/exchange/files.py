@@ -17,11 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+_SUFFIX = ".part"
+
 
 @contextmanager
 def atomic_writer(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
     """Open a binary file that appears at ``path`` only if the block ends without an error."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=_prefix(path), suffix=_SUFFIX, dir=path.parent)
     part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as handle:
@@ -30,10 +32,22 @@ def atomic_writer(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
             os.fsync(handle.fileno())
         part.chmod(mode)
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            # A full disk does not say which file it was for.
+            error.filename = str(path)
         raise
     sync_folder(path.parent)
+
+
+def unfinished(path: Path) -> list[Path]:
+    """Return what killed runs left of a file that was to be written at ``path``."""
+    return sorted(p for p in path.parent.iterdir() if p.name.startswith(_prefix(path)) and p.name.endswith(_SUFFIX))
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}."
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
