@@ -23,7 +23,7 @@ from linkage.governance.consistency import problems_within
 from linkage.governance.datasets import Dataset, Element
 from linkage.governance.outputs import Output
 from linkage.governance.parties import Party, Recipient
-from linkage.governance.quality import ClericalReview, LinkageQuality
+from linkage.governance.quality import ClericalReview, LinkageQuality, group_problems
 from linkage.governance.thresholds import DisclosureControl
 from linkage.spec.strict_yaml import FieldsError
 
@@ -219,7 +219,7 @@ class Agreement(Clause):
 
     @model_validator(mode="after")
     def _consistent(self) -> Agreement:
-        problems = problems_within(self)
+        problems = [*problems_within(self), *group_problems(self)]
         if problems:
             raise FieldsError(problems)
         return self

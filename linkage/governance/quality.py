@@ -4,6 +4,7 @@ Rules:
 
 - The floor is held against the linkage certificate's estimates, overall, before a run is written into the registry and
   again before anything is released. Without a floor the certificate informs and nothing more.
+- Link rates by group are told of the elements listed, as bands, by the disclosure rules of their dataset.
 - Pairs are sent to agencies for review only where the agreement says so: that the hub asks about a person tells an
   agency that another may know the same person.
 """
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from linkage.errors import Refused
-from linkage.governance.base import Clause, Share
+from linkage.governance.base import Clause, ElementRef, Share
 
 if TYPE_CHECKING:
     from linkage.governance.model import Agreement
@@ -25,10 +26,15 @@ ClericalReview = Literal["none", "by_agencies"]
 
 
 class LinkageQuality(Clause):
-    """The least precision and recall, as estimated without labels, at which records may be linked and released."""
+    """What is asked of linkage quality, and what is told of it.
+
+    The least precision and recall, as estimated without labels, at which records may be linked and released; and the
+    elements by whose groups a release states how many persons were linked.
+    """
 
     min_precision: Share | None = None
     min_recall: Share | None = None
+    groups: tuple[ElementRef, ...] = ()
 
 
 def require_quality(agreement: StandingAgreement, precision: float, recall: float) -> None:
@@ -46,7 +52,7 @@ def require_quality(agreement: StandingAgreement, precision: float, recall: floa
         raise Refused(
             f"The linkage is not as good as the agreement {agreement.terms.id} demands.",
             problems,
-            "The certificate shows which pair of sources and which identifier is weak: mend the data or the spec, have "
+            "`linkage hub resolve --plan` shows which pair of sources is weak: mend its data or the spec, have "
             "agencies review pairs, or have the parties lower the floor.",
         )
 
@@ -64,12 +70,27 @@ def quality_sentences(terms: Agreement) -> Iterator[str]:
             "Records are linked and released only while the statement of linkage quality estimates "
             f"{' and '.join(least)}."
         )
+    if floor is not None and floor.groups:
+        yield (
+            "The statement of linkage quality says what share of the persons was linked, in bands and without small "
+            f"groups, by {', '.join(floor.groups)}."
+        )
     if terms.linkage.clerical_review == "by_agencies":
         yield (
             "The Hub may ask a Provider to judge, on its own records, pairs that the linkage leaves in doubt. It "
             "names no other Provider, and shows nothing of another Provider's record but how far each identifier "
             "agrees. The Provider uses what it learns to answer, and for nothing else."
         )
+
+
+def group_problems(terms: Agreement) -> Iterator[tuple[Path, str]]:
+    """Yield each element named as a group that could not be told: unlisted, or for linking alone."""
+    for number, reference in enumerate(terms.linkage_quality.groups if terms.linkage_quality else ()):
+        listed = terms.resolve(reference)
+        if listed is None:
+            yield ("linkage_quality", "groups", number), f"`{reference}` is not a listed element"
+        elif listed[1].use == "link_only":
+            yield ("linkage_quality", "groups", number), f"`{reference}` is link_only: it is in no payload"
 
 
 def quality_beyond(child: Agreement, parent: Agreement) -> Iterator[tuple[Path, str]]:

@@ -73,3 +73,12 @@ def test_a_child_may_not_lower_its_parents_floor_nor_add_a_review(consortium: Co
     assert problems["linkage_quality", "min_precision"] == "is below the parent's 0.98"
     assert ("linkage_quality", "min_recall") not in problems
     assert ("linkage", "clerical_review") in problems
+
+
+def test_groups_of_link_rates_are_listed_elements(consortium: Consortium, content: bytes):
+    listed = "linkage_quality: {groups: [lakeside-district.enrollment.RaceEthnicity]}\n"
+    terms = parse_agreement(_with(content, floor=listed), "agreement.yaml").terms
+    assert "in bands and without small groups" in " ".join(linkage_section(terms).paragraphs)
+    for wrong in ("lakeside-district.enrollment.Homeroom", "nobody.enrollment.RaceEthnicity"):
+        with pytest.raises(AgreementError, match="is not a listed element"):
+            parse_agreement(_with(content, floor=f"linkage_quality: {{groups: [{wrong}]}}\n"), "agreement.yaml")
