@@ -163,10 +163,10 @@ def block_structure(
 
     A block of n rows is described by the sorted similarities of its pairs, field by field, and compared with every
     block of n people on the list; then rows and people are assigned by their sorted similarities. A sample of
-    ``blocks`` of at least three and at most 40 rows is attacked; returns the share of **all rows of the pass** that
+    ``blocks`` of at least two and at most 40 rows is attacked; returns the share of **all rows of the pass** that
     falls.
     """
-    seen_blocks = [rows for rows in _members(seen.blocks).values() if 3 <= len(rows) <= _LARGEST_BLOCK]
+    seen_blocks = [rows for rows in _members(seen.blocks).values() if 2 <= len(rows) <= _LARGEST_BLOCK]
     if not seen_blocks:
         return 0.0
     by_size: dict[int, list[NDArray[np.int64]]] = {}

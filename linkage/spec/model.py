@@ -7,6 +7,8 @@ A spec is the agreement between agencies on *how* records are encoded. Its rules
   cut into ordered levels.
 - Every **pass** is a composite blocking key. Two records are compared only if they agree on all parts of at least one
   pass; records that share no pass share nothing that the hub could compare.
+- A block that holds more of an extract's records than its cap is **crowded** and left out: whom it holds could be told
+  from how alike they are. Passes of more parts, in which the same records are nearly alone, take its place.
 - Two parties can link only under the same spec. :attr:`LinkageSpec.sha256` is taken over its meaning (comments, layout
   and the headers under which an agency keeps a value do not count) together with the versions of normalisation and
   encoding, so that parties whose *software* would encode differently disagree too.
@@ -141,11 +143,15 @@ class KeyPart(_Frozen):
 
 
 class Pass(_Frozen):
-    """A composite blocking key; the parts of an ``unordered`` one may change places, as swapped names do."""
+    """A composite blocking key; the parts of an ``unordered`` one may change places, as swapped names do.
+
+    ``cap`` is the most records of one extract that a block may hold, where it is not the spec's ``block_cap``.
+    """
 
     name: _Name
     key: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
     unordered: bool = False
+    cap: Annotated[int, Field(ge=1)] | None = None
 
     @property
     def parts(self) -> tuple[KeyPart, ...]:
@@ -193,6 +199,10 @@ class LinkageSpec(_Frozen):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    def cap(self, blocking: Pass) -> int:
+        """Return the most records of one extract that a block of this pass may hold."""
+        return self.block_cap if blocking.cap is None else blocking.cap
 
     @property
     def sha256(self) -> str:

@@ -387,7 +387,7 @@ def test_the_canary_is_shown_with_the_spec_and_another_spec_is_refused(offices):
     words = ("secret", "check", "--secret", offices[0].secret, *offices[0].under[:2], "--spec")
     assert "canary" in linkage(*words, "person")
     other = offices[0].folder / "other.yaml"
-    other.write_text((shipped("configs") / "person.yaml").read_text().replace("block_cap: 5000", "block_cap: 4000"))
+    other.write_text((shipped("configs") / "person.yaml").read_text().replace("block_cap: 4", "block_cap: 5"))
     assert "is not the one that the agreement names" in linkage(*words, other, fails=True)
 
 

@@ -18,7 +18,7 @@ def frames():
 def strict(frames):
     spec = load_spec("person-strict")
     # A few passes are enough for a fast run; the command runs all of them.
-    chosen = ("names-year", "first-date-sex", "names-zip")
+    chosen = ("names-year", "first-date", "names-zip")
     spec = spec.model_copy(update={"passes": tuple(p for p in spec.passes if p.name in chosen)})
     return scene(*frames, spec, 1)
 
