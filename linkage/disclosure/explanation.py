@@ -5,31 +5,70 @@ Nothing here is published: it tells primary cells from complementary ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from linkage.disclosure.audit import AuditResult, Published, Target
 from linkage.disclosure.cells import System, TableCells
+from linkage.disclosure.rules import DisclosureRules
 from linkage.errors import DisclosureError
 
 MOST_NAMED = 12
 """How many cells an error lists before it only counts the rest."""
 
 
-def explain(cells: TableCells, system: System, hidden: np.ndarray) -> pd.DataFrame:
-    """Return each cell of a table with its value, whether it is published, and the reason if not."""
+def explain(
+    cells: TableCells, system: System, hidden: np.ndarray, rules: DisclosureRules, protects: Mapping[int, str]
+) -> pd.DataFrame:
+    """Return each cell of a table with its value, whether it is published, and the reason if not.
+
+    ``protects`` names, for complementary cells, the primary cell that each was hidden for.
+    """
     frame = cells.keys.copy()
     primary = system.sensitive[cells.cell] | system.already_public[cells.cell]
     secret = hidden[cells.cell] | system.already_public[cells.cell]
     frame["value"] = cells.value
     frame["status"] = np.where(~secret, "published", np.where(primary, "primary", "complementary"))
-    own_reason = np.where(cells.needs.reason == "", "same persons as a primary cell elsewhere", cells.needs.reason)
-    frame["reason"] = np.where(
-        ~secret, "", np.where(primary, own_reason, "a hidden cell could be worked out from it")
-    ).astype(object)
+    words = _words(rules)
+    own_reason = [words.get(reason, "the same persons as a primary cell elsewhere") for reason in cells.needs.reason]
+    other = [
+        f"if it were printed, {protects[cell]} could be worked out too closely"
+        if cell in protects
+        else "if it were printed, a hidden cell could be worked out too closely"
+        for cell in cells.cell.tolist()
+    ]
+    frame["reason"] = np.where(~secret, "", np.where(primary, own_reason, other)).astype(object)
     return frame
+
+
+def _words(rules: DisclosureRules) -> dict[str, str]:
+    """Return what a steward is told for each rule that makes a cell primary."""
+    words = {
+        "persons": f"fewer than {rules.person_threshold} persons",
+        "contributors": f"fewer than {rules.employer_threshold} contributors",
+        "asked for": "asked for",
+        "zero": "a zero: all of the group are elsewhere",
+    }
+    if rules.dominance is not None:
+        words["dominance"] = f"its {rules.dominance.n} largest contributors exceed {rules.dominance.k:g} % of it"
+    if rules.p_percent is not None:
+        words["p %"] = f"the largest contributor could be worked out to within {rules.p_percent:g} %"
+    return words
+
+
+def names_of(system: System, causes: Mapping[int, int]) -> dict[int, str]:
+    """Return, for each complementary cell of ``causes``, the name of the primary cell it was hidden for."""
+    wanted = set(causes.values())
+    names: dict[int, str] = {}
+    for cells in system.tables:
+        chosen = np.flatnonzero(np.isin(cells.cell, list(wanted - names.keys())))
+        columns = [levels[0] for levels in cells.table.level_columns]
+        codes = cells.keys[columns].to_numpy(object)
+        for row in chosen.tolist():
+            names.setdefault(int(cells.cell[row]), " / ".join(map(str, codes[row])))
+    return {cell: names[cause] for cell, cause in causes.items() if cause in names}
 
 
 def refuse_release(outcome: AuditResult, published: Sequence[Published], release: str) -> DisclosureError:

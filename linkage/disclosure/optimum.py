@@ -100,7 +100,7 @@ class _HittingSets:
 
     def _offer(self, hidden: np.ndarray) -> None:
         if cost_of(self.system, hidden) < self._cost():
-            self.best = replace(self.best, hidden=hidden)
+            self.best = replace(self.best, hidden=hidden, causes={})
 
     def _cores(self, hidden: np.ndarray) -> Iterator[np.ndarray]:
         """Attack ``hidden`` and yield the cores that it does not hit."""

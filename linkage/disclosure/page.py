@@ -6,6 +6,7 @@ from html import escape
 
 import pandas as pd
 
+from linkage.disclosure.certificate import SystemAudited
 from linkage.disclosure.protect import ProtectedRelease
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1a1a1a}
@@ -22,21 +23,16 @@ def steward_page(result: ProtectedRelease) -> str:
         f"<h1>What is hidden in {escape(certificate.release)}, and why</h1>",
         '<p class="notice">Confidential. This page tells small cells from the others and shows their values; '
         "it stays at the hub.</p>",
-        "<h2>Audit</h2>",
+        f"<p>Readers see {escape(certificate.rules.symbol)} in every hidden cell. A <em>primary</em> cell is hidden "
+        "for what it holds; a <em>complementary</em> one because a primary cell could be worked out from it.</p>",
+        "<h2>What an attacker could work out</h2>",
     ]
     for system in certificate.systems:
-        interval = "nothing needed protection"
-        if system.narrowest_interval is not None:
-            low, high = system.narrowest_interval
-            word = "" if system.narrowest_is_exact else "at least "
-            interval = f"narrowest interval left to an attacker: {word}{low:,.0f} to " + (
-                "any number" if high is None else f"{high:,.0f}"
-            )
-        earlier = f"; with releases {', '.join(system.earlier_releases)}" if system.earlier_releases else ""
+        about = system.measure if system.population == "all" else f"{system.measure} of {system.population}"
+        about += f" ({', '.join(system.vintages)})" if system.vintages else ""
         parts.append(
-            f"<p>{escape(system.measure)} of {escape(system.population)}: {system.distinct_cells:,} distinct cells, "
-            f"{system.hidden_cells:,} hidden, {system.targets:,} attacked, {system.violations} violations; "
-            f"{interval}{escape(earlier)}.</p>"
+            f"<p><b>{escape(about)}</b>: of {system.distinct_cells:,} different sums {system.hidden_cells:,} are "
+            f"hidden. {_outcome(system)}</p>"
         )
     for name, frame in result.explanation:
         parts.append(f"<h2>{escape(name)}</h2>")
@@ -47,6 +43,26 @@ def steward_page(result: ProtectedRelease) -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}: hidden cells</title>'
         f"<style>{STYLE}</style></head><body>\n{body}\n</body></html>\n"
     )
+
+
+def _outcome(system: SystemAudited) -> str:
+    """Say what the audit found about one system."""
+    if system.narrowest_interval is None:
+        return "None of them needed protection."
+    low, high = system.narrowest_interval
+    word = "" if system.narrowest_is_exact else "at least "
+    ceiling = "any number" if high is None else f"{high:,.0f}"
+    found = (
+        f"A solver attacked the {system.targets:,} that need protection: the best it could say of any is "
+        f"{word}{low:,.0f} to {ceiling}."
+    )
+    if system.already_public:
+        found += f" {system.already_public:,} small cells were printed by an earlier release and cannot be taken back."
+    if system.earlier_releases:
+        found += f" It had releases {escape(', '.join(system.earlier_releases))} too."
+    if system.cost_above_least is not None:
+        found += f" A better pattern might save {system.cost_above_least:.1%} of the complementary cells' cost."
+    return found
 
 
 def _hidden_cells(frame: pd.DataFrame) -> str:

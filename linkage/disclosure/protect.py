@@ -19,7 +19,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -27,9 +27,9 @@ import numpy as np
 import pandas as pd
 
 from linkage.disclosure.audit import Structure, audit
-from linkage.disclosure.cells import PrintedTable, System, TableCells, build_system
+from linkage.disclosure.cells import PrintedTable, System, build_system
 from linkage.disclosure.certificate import DisclosureCertificate, TableAttested, attest, sha256_of, solver_name
-from linkage.disclosure.explanation import explain, refuse_differencing, refuse_release
+from linkage.disclosure.explanation import explain, names_of, refuse_differencing, refuse_release
 from linkage.disclosure.insiders import insider_views
 from linkage.disclosure.optimum import cheapest, cost_of
 from linkage.disclosure.publishing import what_is_published
@@ -100,7 +100,7 @@ def protect(
     method = partial(cheapest, either=either, seconds=seconds) if optimal else partial(complementary, either=either)
     for together in about_the_same_persons(wanted, printed, rules.person_threshold):
         own, before = together.own, together.before
-        system, hidden, gap = _choose(own, before, printed, rules, release, method)
+        system, hidden, gap, causes = _choose(own, before, printed, rules, release, method)
         published, targets = what_is_published(system, hidden, before, rules, len(own))
         structure = Structure(system.atoms.profiles, system.atoms.member)
         outcome = audit(published, structure, targets)
@@ -114,7 +114,7 @@ def protect(
         audited.append(attest(system, hidden, outcome, together.vintages, [earlier.release for earlier in before], gap))
         for cells, table in zip(system.tables[: len(own)], published, strict=False):
             frames[table.name] = table.frame
-            explained[table.name] = explain(cells, system, hidden)
+            explained[table.name] = explain(cells, system, hidden, rules, names_of(system, causes))
     ordered = tuple((name, frames[name]) for name in names)
     certificate = DisclosureCertificate(
         release=release, passed=True, rules=rules, systems=tuple(audited), solver=solver_name(),
@@ -142,42 +142,45 @@ def _choose(
     rules: DisclosureRules,
     release: str,
     method: Method,
-) -> tuple[System, np.ndarray, float | None]:
+) -> tuple[System, np.ndarray, float | None, Mapping[int, int]]:
     """Choose what to hide; with a history, only if that leaves the history safe (or the rules say to hide more).
 
-    Also returns the share of the pattern's cost that may not be needed, where the method proves a bound.
+    Also returns the share of the pattern's cost that may not be needed, where the method proves a bound, and for
+    which primary cell a complementary one was hidden.
     """
     system = build_system(own, before, rules, release, habits)
     if not before or rules.on_differencing == "hide":
         return system, *_against_insiders(system, method)
     alone = build_system(own, (), rules, release, habits)
-    hidden, gap = _against_insiders(alone, method)
+    hidden, gap, causes = _against_insiders(alone, method)
+    joined = _same_cells(alone, system)
     asked = system.hidden.copy()
-    for mine, joint in zip(alone.tables, system.tables, strict=False):
-        asked[_same_cells(mine, joint, hidden[mine.cell])] = True
+    asked[[new for old, new in joined.items() if hidden[old]]] = True
     asked &= system.hideable | system.hidden
     system = replace(system, hidden=asked)
-    hidden, _ = _against_insiders(system, method)
+    hidden, _, _ = _against_insiders(system, method)
     more = hidden & ~asked
     published, targets = what_is_published(system, asked, before, rules, len(own))
     outcome = audit(published, Structure(system.atoms.profiles, system.atoms.member), targets)
     if not outcome.passed:
         raise refuse_differencing(outcome, published, system, more, len(own))
-    return system, hidden, gap
+    known = {joined[cell]: joined[cause] for cell, cause in causes.items() if {cell, cause} <= joined.keys()}
+    return system, hidden, gap, known
 
 
-def _same_cells(mine: TableCells, joint: TableCells, chosen: np.ndarray) -> np.ndarray:
-    """Return the joint system's cells behind ``chosen`` rows of one table.
+def _same_cells(alone: System, joint: System) -> dict[int, int]:
+    """Return, for cells of a system, which cell of the joint system they are.
 
     Beside earlier releases a table may have other rows than alone: combinations that they make possible, or rule out.
     """
-    columns = list(mine.keys.columns)
-    wanted = mine.keys[chosen].drop_duplicates()
-    numbered = joint.keys.assign(_cell=joint.cell)
-    return numbered.merge(wanted, on=columns)["_cell"].to_numpy(dtype=np.int64)
+    found: dict[int, int] = {}
+    for mine, its in zip(alone.tables, joint.tables, strict=False):
+        both = mine.keys.assign(_old=mine.cell).merge(its.keys.assign(_new=its.cell), on=list(mine.keys.columns))
+        found.update(zip(both["_old"].tolist(), both["_new"].tolist(), strict=True))
+    return found
 
 
-def _against_insiders(system: System, method: Method) -> tuple[np.ndarray, float | None]:
+def _against_insiders(system: System, method: Method) -> tuple[np.ndarray, float | None, Mapping[int, int]]:
     """Hide what outsiders must not work out, then what each insider must not."""
     pattern = method(system)
     hidden = pattern.hidden
@@ -185,6 +188,6 @@ def _against_insiders(system: System, method: Method) -> tuple[np.ndarray, float
         view = replace(view, hidden=view.hidden | (hidden & view.hideable))
         hidden = hidden | method(view).hidden
     if pattern.least_cost is None:
-        return hidden, None
+        return hidden, None, pattern.causes
     cost = cost_of(system, hidden)
-    return hidden, 1 - pattern.least_cost / cost if cost > 0 else 0.0
+    return hidden, 1 - pattern.least_cost / cost if cost > 0 else 0.0, pattern.causes

@@ -17,7 +17,8 @@ the same pattern, whatever the order of rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -38,13 +39,15 @@ CLEANING = 300
 class Pattern:
     """Which cells of a system are hidden, which primary cells no pattern could protect, and what it took.
 
-    ``least_cost`` is what the complementary cells of any pattern must cost, where that was proven.
+    ``least_cost`` is what the complementary cells of any pattern must cost, where that was proven. ``causes`` says of
+    complementary cells for which primary cell they were hidden, where that is known.
     """
 
     hidden: np.ndarray
     unprotected: np.ndarray
     programs: int
     least_cost: float | None = None
+    causes: Mapping[int, int] = field(default_factory=dict)
 
 
 def complementary(system: System, either: bool = False) -> Pattern:
@@ -54,7 +57,7 @@ def complementary(system: System, either: bool = False) -> Pattern:
     search.buy()
     search.clean_up()
     unprotected = np.unique(np.array(sorted(search.hopeless), dtype=int))
-    return Pattern(search.hidden, unprotected, search.programs)
+    return Pattern(search.hidden, unprotected, search.programs, causes=search.cause)
 
 
 class _Search:
