@@ -54,6 +54,18 @@ class WeightHistogram(_Frozen):
     within_source: tuple[int, ...]
 
 
+class LinkRate(_Frozen):
+    """What share of a group of a dataset's persons was linked to another provider, as a band; the symbol where hidden.
+
+    ``group`` is a value of ``element``, or ``Total``.
+    """
+
+    dataset: str
+    element: str
+    group: str
+    rate: str
+
+
 def identifier_shares(model: Model) -> tuple[IdentifierShares, ...]:
     """Return every identifier's fitted shares."""
     bits = model.log_factors(model.m) / LN2

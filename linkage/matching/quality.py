@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from linkage.matching.described import IdentifierShares, WeightHistogram, identifier_shares, weight_histogram
+from linkage.matching.described import IdentifierShares, LinkRate, WeightHistogram, identifier_shares, weight_histogram
 from linkage.matching.persons import Persons
 from linkage.matching.score import LINK_THRESHOLD, Scored
 from linkage.spec.model import LinkageSpec
@@ -87,6 +87,7 @@ class Certificate(_Frozen):
     identifiers: tuple[IdentifierShares, ...] = ()
     moved_share: float = 0.0
     histogram: WeightHistogram | None = None
+    link_rates: tuple[LinkRate, ...] = ()
     rounds: int
     converged: bool
     warnings: tuple[str, ...]
