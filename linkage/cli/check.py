@@ -9,6 +9,7 @@ from rich.console import Console
 
 from linkage.cli.common import ExistingFile, NewFile, refuse_existing
 from linkage.cli.extracts import extract_options, named_columns, reading
+from linkage.engine.steward import require_column
 from linkage.exchange.files import write_atomically
 from linkage.governance.standing import load_agreement
 from linkage.hashing.columns import recognise
@@ -66,4 +67,5 @@ def check(
     left = [name for name in columns.identifiers if name not in listed]
     if left:
         click.echo(f"not in the agreement, so not profiled and never encoded: {', '.join(left)}")
+    require_column(headers, columns.local_id)
     profile.quarantine.require_within(chosen.quarantine_limit)

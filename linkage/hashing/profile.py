@@ -53,6 +53,7 @@ class IdentifierProfile:
     """
 
     name: str
+    kind: Kind
     headers: tuple[str, ...]
     missing: int
     placeholder: int
@@ -78,12 +79,16 @@ class PassProfile:
 
 @dataclass(frozen=True)
 class Profile:
-    """A profile of an extract under a spec."""
+    """A profile of an extract under a spec.
+
+    ``may_be_set_aside`` is how many rows may be in the quarantine before nothing is hashed.
+    """
 
     described: str
     rows: int
     local_id: str | None
     quarantine: Quarantine
+    may_be_set_aside: int
     identifiers: tuple[IdentifierProfile, ...]
     not_found: tuple[str, ...]
     passes: tuple[PassProfile, ...]
@@ -109,6 +114,7 @@ def profile_extract(extract: Extract, columns: ColumnMap, spec: LinkageSpec) -> 
         rows=usable.quarantine.of,
         local_id=columns.local_id,
         quarantine=usable.quarantine,
+        may_be_set_aside=usable.quarantine.allowed(spec.quarantine_limit),
         identifiers=tuple(
             _identifier_profile(extract.source, identifier, columns, spec)
             for identifier in spec.identifiers
@@ -159,6 +165,7 @@ def _identifier_profile(
         )
     return IdentifierProfile(
         identifier.name,
+        identifier.kind,
         headers,
         missing=int(rows[empty].sum()),
         placeholder=int(rows[idle].sum()),

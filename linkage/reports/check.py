@@ -10,10 +10,12 @@ from itertools import pairwise
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from linkage.hashing.profile import ERROR, SIZE_CLASSES, IdentifierProfile, Profile
 from linkage.reports.check_words import count, share
+from linkage.spec.model import Kind
 
 SIZE_HEADINGS = (
     "alone",
@@ -22,11 +24,39 @@ SIZE_HEADINGS = (
 )
 
 
+#: What the columns of the table of passes mean.
+LEGEND = (
+    "A row can be linked in a pass if it gives all parts of the pass's key. A row is crowded where more rows share its "
+    "block than the spec allows: it is left out of that pass, because a crowd could be told apart by likeness, and "
+    "passes of more parts take it in. The other columns say how many rows of this file share a row's block."
+)
+#: Identifiers that most people do not have.
+_OFTEN_EMPTY = frozenset({Kind.MIDDLE_NAME, Kind.SUFFIX})
+
+
+def verdict(profile: Profile) -> str:
+    """Say in a line whether ``linkage hash`` would take the file."""
+    set_aside = len(profile.quarantine.rows)
+    if profile.local_id is None:
+        return (
+            "linkage hash would refuse it: no column with your own ID was recognised (name it with --local-id HEADER)"
+        )
+    if set_aside > profile.may_be_set_aside:
+        return (
+            f"linkage hash would refuse it: {count(set_aside, profile.rows)} rows would be set aside, and the spec "
+            f"allows {profile.may_be_set_aside:,}"
+        )
+    if not set_aside:
+        return "linkage hash would take every row"
+    return f"linkage hash would take it and set {count(set_aside, profile.rows)} rows aside"
+
+
 def summary(profile: Profile) -> Iterator[tuple[str, str]]:
     """Yield the figures that stand above the tables: what they are of, and the figure."""
+    yield "verdict", verdict(profile)
     yield "file", profile.described
     yield "rows", count(profile.rows)
-    yield "your own ID", profile.local_id or "no column recognised: name it with --local-id HEADER"
+    yield "your own ID", profile.local_id or "no column recognised"
     for reason, rows in profile.quarantine.counts().items():
         yield "would be set aside", f"{count(rows, profile.rows)}: {reason.value}"
     usable = profile.rows - len(profile.quarantine.rows)
@@ -46,13 +76,20 @@ def remarks(profile: Profile) -> Iterator[str]:
     """Yield what a steward should look at before hashing."""
     for found in profile.identifiers:
         yield from _identifier_remarks(found, profile.rows)
-    for blocking in profile.passes:
-        if blocking.over_cap:
-            yield f"pass {blocking.name}: {count(blocking.over_cap)} rows are left out, their block is too common"
-    if profile.impossible_passes:
-        yield f"passes that this file cannot take part in: {', '.join(profile.impossible_passes)}"
+    if profile.likely_duplicates and profile.likely_duplicates * 1000 > profile.rows:
+        yield (
+            f"{count(profile.likely_duplicates)} rows look like the person of an earlier row: mend the file, or hash "
+            "it with --may-have-duplicates"
+        )
+    in_none = profile.rows - len(profile.quarantine.rows) - profile.rows_by_passes[0]
+    if in_none:
+        yield f"{count(in_none)} rows take part in no pass and cannot be linked"
     if profile.not_found:
-        yield f"identifiers not found: {', '.join(profile.not_found)} (name one with --column IDENTIFIER=HEADER)"
+        possible, all_passes = len(profile.passes), len(profile.passes) + len(profile.impossible_passes)
+        yield (
+            f"identifiers not found: {', '.join(profile.not_found)} (name one with --column IDENTIFIER=HEADER); "
+            f"{possible} of {all_passes} passes can do without them"
+        )
 
 
 def _identifier_remarks(found: IdentifierProfile, rows: int) -> Iterator[str]:
@@ -69,6 +106,10 @@ def _identifier_remarks(found: IdentifierProfile, rows: int) -> Iterator[str]:
         yield f"{found.name}: one value stands in {share(found.commonest, rows)} of rows: is it a placeholder?"
     if not found.usable:
         yield f"{found.name}: the column holds no usable value"
+    elif found.placeholder * 2 > rows:
+        yield f"{found.name}: {share(found.placeholder, rows)} of rows hold a placeholder, which counts as missing"
+    elif found.usable * 10 < rows and found.kind not in _OFTEN_EMPTY:
+        yield f"{found.name}: hardly any row has a value; is there a better column for it?"
     elif found.invalid * 10 > found.usable:
         yield f"{found.name}: many values cannot be used: is it the right column?"
 
@@ -76,11 +117,14 @@ def _identifier_remarks(found: IdentifierProfile, rows: int) -> Iterator[str]:
 def show_check(console: Console, profile: Profile) -> None:
     """Print a profile."""
     for heading, figure in summary(profile):
-        console.print(f"[bold]{heading}[/]: {figure}", soft_wrap=True)
+        console.print(f"[bold]{heading}[/]: {escape(figure)}", soft_wrap=True)
+    console.print()
     console.print(identifier_table(profile))
     console.print(pass_table(profile))
+    console.print(LEGEND)
+    console.print()
     for remark in remarks(profile):
-        console.print(f"[yellow]look at[/] {remark}", soft_wrap=True)
+        console.print(f"[yellow]look at[/] {escape(remark)}", soft_wrap=True)
 
 
 def identifier_table(profile: Profile) -> Table:
@@ -96,7 +140,7 @@ def identifier_table(profile: Profile) -> Table:
     for found in profile.identifiers:
         table.add_row(
             found.name,
-            " + ".join(found.headers),
+            escape(" + ".join(found.headers)),
             share(found.usable, profile.rows),
             count(found.missing, profile.rows),
             count(found.placeholder, profile.rows),
@@ -108,11 +152,24 @@ def identifier_table(profile: Profile) -> Table:
 def pass_table(profile: Profile) -> Table:
     """Return the table of passes: who takes part, and how many others of this file share a row's block."""
     table = Table(title="Passes, and rows by the size of their block", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("pass", no_wrap=True)
-    for heading in ("rows", "crowded", *SIZE_HEADINGS):
-        table.add_column(heading, justify="right")
-    usable = profile.rows - len(profile.quarantine.rows)
-    for found in profile.passes:
-        sizes = [share(rows, usable) if rows else "" for rows in found.rows_by_size]
-        table.add_row(found.name, share(found.rows, usable), count(found.over_cap, usable), *sizes)
+    headings, rows = pass_rows(profile)
+    for at, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if at else "left", no_wrap=not at)
+    for row in rows:
+        table.add_row(*row)
     return table
+
+
+def pass_rows(profile: Profile) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return headings and rows of the table of passes; a size of block that no pass has is left out."""
+    usable = profile.rows - len(profile.quarantine.rows)
+    sizes = [at for at in range(len(SIZE_HEADINGS)) if any(found.rows_by_size[at] for found in profile.passes)]
+    headings = ("pass", "rows", "crowded", *(SIZE_HEADINGS[at] for at in sizes))
+    return headings, [
+        (
+            found.name,
+            *(share(n, usable) if n else "" for n in (found.rows, found.over_cap)),
+            *(share(found.rows_by_size[at], usable) if found.rows_by_size[at] else "" for at in sizes),
+        )
+        for found in profile.passes
+    ]

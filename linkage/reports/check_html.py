@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from linkage.hashing.profile import Profile
-from linkage.reports.check import SIZE_HEADINGS, remarks, summary
+from linkage.reports.check import LEGEND, pass_rows, remarks, summary
 from linkage.reports.check_words import SMALL, count, share
 
 _STYLE = """
@@ -24,6 +24,7 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th { text-align: right; color: var(--soft); border-bottom: 1px solid var(--ink); font-weight: 600; }
 td { text-align: right; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
 th, td { padding: .4rem .75rem .4rem 0; } .name { text-align: left; }
+dt:first-of-type + dd { font-weight: 600; }
 meter { width: 8rem; accent-color: var(--bar); }
 .wide { overflow-x: auto; }
 """
@@ -65,20 +66,14 @@ def _page(profile: Profile, title: str) -> Iterator[str]:
             for each in profile.identifiers
         ),
     )
+    headings, rows = pass_rows(profile)
     usable = profile.rows - len(profile.quarantine.rows)
-    yield "<h2>Passes</h2><p class='soft'>A row can be linked in a pass if it gives all parts of the pass's key. "
-    yield "The last columns say with how many rows of this file it shares its block.</p>"
+    yield f"<h2>Passes</h2><p class='soft'>{escape(LEGEND)}</p>"
     yield from _table(
-        ("pass", "rows", "", "crowded", *SIZE_HEADINGS),
+        (*headings[:2], "", *headings[2:]),
         (
-            (
-                escape(each.name),
-                escape(share(each.rows, usable)),
-                _meter(each.rows, usable),
-                escape(count(each.over_cap, usable)),
-                *(escape(share(rows, usable)) if rows else "" for rows in each.rows_by_size),
-            )
-            for each in profile.passes
+            (*map(escape, row[:2]), _meter(found.rows, usable), *map(escape, row[2:]))
+            for row, found in zip(rows, profile.passes, strict=True)
         ),
     )
 
