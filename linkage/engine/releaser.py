@@ -26,11 +26,18 @@ import pandas as pd
 
 from linkage.disclosure import ReleaseRecord
 from linkage.engine import journal
+from linkage.engine.certified import (
+    PAGE,
+    certificate_json,
+    certificate_page,
+    read_certificate,
+    require_floor,
+    with_link_rates,
+)
 from linkage.engine.crosswalk import make_crosswalk, read_crosswalk
 from linkage.engine.history import keep_record, kept_records
 from linkage.engine.payload import PAYLOAD_MEMBER
 from linkage.engine.receive import latest
-from linkage.engine.registrar import last_certificate
 from linkage.engine.rooms import Hub, provider_keys, store_file
 from linkage.engine.steward import context_of
 from linkage.errors import InputError, PackageError
@@ -46,6 +53,7 @@ from linkage.release.bundle import ReleasedOutput, bundle_members, verify_bundle
 from linkage.release.crosswalk import make_crosswalk as make_token_crosswalk
 from linkage.release.datapackage import DataPackage
 from linkage.release.flag_back import make_flag_back
+from linkage.release.link_rates import datasets_with_groups
 from linkage.release.payload import accept_payload
 from linkage.release.permission import PermittedRelease
 from linkage.release.tables import ProtectedTable, make_table
@@ -127,12 +135,14 @@ def _release(
     permitted = [PermittedRelease(agreement, o, recipient, purpose, now.date(), users) for o in output_ids]
     party = agreement.terms.party(recipient)
     assert party is not None, "a permitted release has a recipient that is a party"
-    certificate = last_certificate(hub).read_bytes()
+    certificate = read_certificate(hub)
+    require_floor(agreement, certificate)
     name = f"{now:%Y%m%dT%H%M%S}-{random_bytes(4).hex()}"
     report("crosswalk", 0.0)
     crosswalk = read_crosswalk(hub, make_crosswalk(hub, name, recipient, now, random_bytes), agreement)
     report("crosswalk", 1.0)
-    payloads = _payloads(hub, agreement, {d.key for p in permitted for d in p.sources}, now.date())
+    wanted = {d.key for p in permitted for d in p.sources} | datasets_with_groups(agreement.terms)
+    payloads = _payloads(hub, agreement, wanted, now.date())
     history = kept_records(hub)
     with _scratch(hub) as scratch:
         outputs = []
@@ -141,7 +151,9 @@ def _release(
             outputs.append(ReleasedOutput(permission, _make(permission, payloads, crosswalk, scratch, name, history)))
             history += [o.content.record for o in outputs[-1:] if isinstance(o.content, ProtectedTable)]
         report("assembling and protecting", 1.0)
-        members = bundle_members(outputs, now, certificate, codebook_html, Workspace(scratch))
+        certificate = with_link_rates(certificate, agreement, payloads, crosswalk, Workspace(scratch))
+        members = bundle_members(outputs, now, certificate_json(certificate), codebook_html, Workspace(scratch))
+        members[PAGE] = certificate_page(certificate, agreement, f"release of {now:%Y-%m-%d}")
         heading = Heading(
             kind="release",
             context=context_of(agreement),

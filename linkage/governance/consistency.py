@@ -36,8 +36,8 @@ Problem = tuple[Path, str]
 def problems_within(agreement: Agreement) -> list[Problem]:
     """Return every inconsistency, with the path of the clause to mend."""
     checks = (
-        _identities, _references, _ceds_names, _uses, _cohorts, _flag_rules, _never_joined, _dates, _legal_bases,
-        _pending, _versions,
+        _identities, _references, _ceds_names, _uses, _cohorts, _spells, _flag_rules, _never_joined, _dates,
+        _legal_bases, _pending, _versions,
     )  # fmt: skip
     return [problem for check in checks for problem in check(agreement)]
 
@@ -178,6 +178,23 @@ def _cohorts(agreement: Agreement) -> Iterator[Problem]:
                     yield path, f"`{condition.column}` is not a shared element of {part.dataset}"
                 elif element.use == "aggregate_only" and output.kind == "research_file":
                     yield path, f"`{condition.column}` is aggregate_only: being in the file would tell it of a person"
+
+
+def _spells(agreement: Agreement) -> Iterator[Problem]:
+    datasets = {dataset.key: dataset for dataset in agreement.data}
+    for number, output in enumerate(agreement.outputs):
+        if output.kind != "research_file":
+            continue
+        for place, rule in enumerate(output.spells):
+            path: Path = ("outputs", number, "spells", place)
+            years = datasets[rule.dataset].years if rule.dataset in datasets else None
+            if output.form != "long":
+                yield path, "spells go with `form: long`"
+            if years is None or f"{rule.dataset}.{years.column}" not in output.elements:
+                yield path, f"`{rule.dataset}` has no period in this output; list its year column among the elements"
+            for element in rule.elements:
+                if f"{rule.dataset}.{element}" not in output.elements:
+                    yield path, f"`{rule.dataset}.{element}` is not an element of this output"
 
 
 def _flag_rules(agreement: Agreement) -> Iterator[Problem]:

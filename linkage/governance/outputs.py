@@ -44,12 +44,20 @@ class _OfCohort(_Output):
     )
 
 
+class SpellRule(Clause):
+    """Elements of a dataset whose unbroken runs of periods are put together as spells."""
+
+    dataset: DatasetRef
+    elements: tuple[Name, ...] = Field(min_length=1)
+
+
 class ResearchFile(_OfCohort):
     """Person by period, under IDs made for this release."""
 
     kind: Literal["research_file"]
     form: Literal["long", "wide"] = "long"
     elements: tuple[ElementRef, ...] = Field(min_length=1)
+    spells: tuple[SpellRule, ...] = Field((), description="in the long form, beside the rows")
 
 
 class Measure(Clause):

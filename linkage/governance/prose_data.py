@@ -202,7 +202,8 @@ def _content(output: Output, names: Mapping[str, str], measures: Mapping[str, De
     match output:
         case ResearchFile():
             return (
-                f"a file of rows, {_FORMS[output.form]}, with {_by_dataset(output.elements)}.{_cohort(output.cohort)}"
+                f"a file of rows, {_FORMS[output.form]}, with {_by_dataset(output.elements)}.{_spells(output)}"
+                f"{_cohort(output.cohort)}"
             )
         case Table():
             shown = "; ".join(_measure(measure, measures) for measure in output.measures)
@@ -247,6 +248,11 @@ def _test(condition: FlagCondition) -> str:
     if condition.at_most is not None:
         return f"of at most {condition.at_most:g}"
     return "true" if condition.is_true else "recorded"
+
+
+def _spells(output: ResearchFile) -> str:
+    made_of = [f"{' and '.join(rule.elements)} in {rule.dataset.split('.')[1]}" for rule in output.spells]
+    return f" With it go spells, the unbroken runs of periods of {listed(made_of)}." if made_of else ""
 
 
 def _cohort(cohort: Sequence[CohortPart]) -> str:

@@ -4,6 +4,7 @@ Rules:
 
 - *Long*: one row per person, dataset and period (or event, where a dataset has several rows in a period: two schools
   in a year, two employers in a quarter). Only the output's elements, in the only form in which they may leave.
+- Beside the long form, where the agreement asks for them: *spells* (:mod:`linkage.release.spells`).
 - *Wide*: one row per person; a column for each dataset, element and period. Where a person has several rows in a
   period they are numbered in the order of their values, and each has its column: none is picked.
 - Beside either, ``persons`` has one row per person and says which dataset knows the person, so that *not linked*
@@ -41,6 +42,7 @@ from linkage.release.people import (
     people_sql,
 )
 from linkage.release.permission import PermittedRelease
+from linkage.release.spells import spell_columns, spells_sql
 from linkage.release.workspace import Source, Workspace, scalar, write_parquet
 
 MOST_COLUMNS = 4_000
@@ -110,6 +112,8 @@ def assemble(
             total = scalar(connection, "SELECT count(*) FROM rows")
             title = "One row per person, dataset and period or event"
             tables = (ReleasedTable("rows", title, rows_path, columns, total), persons)
+            if output.spells:
+                tables += (_spells(connection, output, placed, workspace.scratch),)
     return AssembledFile(tables, counts, persons.rows, microdata)
 
 
@@ -178,6 +182,16 @@ def _persons(
     write_parquet(connection, f"SELECT * FROM ({query}) ORDER BY release_id", path)
     total = scalar(connection, f"SELECT count(*) FROM read_parquet({literal(str(path))})")
     return ReleasedTable("persons", "One row per person", path, columns, total, (RELEASE_ID,))
+
+
+def _spells(
+    connection: duckdb.DuckDBPyConnection, output: ResearchFile, placed: Sequence[Placed], scratch: Path
+) -> ReleasedTable:
+    path = scratch / "spells.parquet"
+    write_parquet(connection, spells_sql(placed, output.spells, "rows"), path)
+    total = scalar(connection, f"SELECT count(*) FROM read_parquet({literal(str(path))})")
+    columns = (ID_COLUMN, *spell_columns(placed, output.spells))
+    return ReleasedTable("spells", "One row per person and spell", path, columns, total)
 
 
 def _wide(

@@ -4,6 +4,7 @@ Members::
 
     OUTPUT-rows.csv, .parquet       long form: person by dataset and period
     OUTPUT-persons.csv, .parquet    one row per person (and, wide, everything in it)
+    OUTPUT-spells.csv, .parquet     unbroken runs of periods
     OUTPUT.csv                      a protected table
     OUTPUT-flags.csv, .parquet      a flag back
     OUTPUT-pairs.csv, .parquet      a crosswalk

@@ -125,6 +125,19 @@ outputs:
       - college.terms.term
       - college.terms.credits
       - college.terms.fulltime
+  - id: spells
+    kind: research_file
+    title: Students by spell
+    recipients: [university]
+    purposes: [research]
+    spells:
+      - {dataset: district.enrollment, elements: [School]}
+      - {dataset: college.terms, elements: [fulltime]}
+    elements:
+      - district.enrollment.SchoolYear
+      - district.enrollment.School
+      - college.terms.term
+      - college.terms.fulltime
   - id: graders
     kind: research_file
     title: What became of third graders
