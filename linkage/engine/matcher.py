@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from linkage.engine.facts import EncodingFacts
+from linkage.engine.opened_passes import OpenedPasses
 from linkage.engine.receive import latest_encodings
 from linkage.engine.rooms import Hub, provider_keys
-from linkage.engine.steward import context_of, pass_member
+from linkage.engine.steward import context_of
 from linkage.errors import MatchingError
 from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.matching.forecast import Forecast, estimate
 from linkage.matching.score import Scored, score
 from linkage.matching.transfer import links_bytes, model_bytes
-from linkage.spec.encodings import EncodedPass, Encodings
+from linkage.spec.encodings import Encodings
 from linkage.spec.progress import Report
 
 LINKS_SUFFIX = ".links"
@@ -75,26 +74,23 @@ def match(
         return Matched(run, destination, names, None)
     senders = provider_keys(agreement)
     sources, duplicates = [], set()
-    for done, path in enumerate(packages):
-        report("opening packages", done / len(packages))
-        with open_package(path, keys, senders, "encodings", scratch=hub.room("matcher")) as package:
+    with ExitStack() as open_packages:
+        for done, path in enumerate(packages):
+            report("opening packages", done / len(packages))
+            package = open_packages.enter_context(
+                open_package(path, keys, senders, "encodings", scratch=hub.room("matcher"))
+            )
             facts = EncodingFacts.of(package.manifest)
-            passes = {
-                blocking.name: EncodedPass.from_arrow(
-                    blocking.name, pq.read_table(BytesIO(package.member(pass_member(blocking.name)))), spec
-                )
-                for blocking in spec.passes
-                if package.readable(pass_member(blocking.name))
-            }
+            passes = OpenedPasses(package, spec)
             sources.append(Encodings(package.manifest.sender, facts.records, passes, facts.statistics))
             if facts.may_have_duplicates:
                 duplicates.add(package.manifest.sender)
-    report("opening packages", 1.0)
-    forecast = estimate(sources, spec)
-    announce(forecast)
-    if memory is not None:
-        forecast.require_feasible(memory, spec.block_cap)
-    scored = score(sources, spec, frozenset(duplicates), report)
+        report("opening packages", 1.0)
+        forecast = estimate(sources, spec)
+        announce(forecast)
+        if memory is not None:
+            forecast.require_feasible(memory, spec.block_cap)
+        scored = score(sources, spec, frozenset(duplicates), report)
     heading = Heading(
         kind="links",
         context=context_of(agreement),

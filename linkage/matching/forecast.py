@@ -4,8 +4,8 @@ Rules:
 
 - Pairs are counted exactly: a block of n rows has n (n - 1) / 2, whichever sources they come from. A pair that shares
   several passes counts in each, so the sum is what the kernel meets and more than what it compares.
-- Memory and time are estimates. Memory is every encoding held and the largest pass laid out in block order; time rests
-  on a rate measured on one machine, and is there to tell minutes from days.
+- Memory and time are estimates. Memory is the largest pass, as it is read and laid out in block order; time rests on a
+  rate measured on one machine, and is there to tell minutes from days.
 - A run that would not end, or not fit, is refused with the passes that make it so, unless it is asked for all the same.
 """
 
@@ -86,22 +86,22 @@ class Forecast:
 
 def estimate(sources: Sequence[Encodings], spec: LinkageSpec, processors: int = THREADS) -> Forecast:
     """Count what the sources' blocks will bring together."""
-    passes, largest_layout, held, sorted_rows = [], 0, 0, 0
+    passes, memory, sorted_rows = [], 0, 0
     for blocking in spec.passes:
         found = [source.passes[blocking.name] for source in sources if blocking.name in source.passes]
         if not found:
             continue
         widths = [sum(filters.shape[1] for filters in each.filters.values()) * 8 for each in found]
         checks = found[0].checks.shape[1] * 4
-        held += sum(each.rows * (width + checks + 16) for each, width in zip(found, widths, strict=True))
+        read = sum(each.rows * (width + checks + 16) for each, width in zip(found, widths, strict=True))
         counted = _counted(blocking.name, np.concatenate([each.blocks for each in found]))
-        largest_layout = max(largest_layout, counted.rows * (max(widths) + checks + _ROW_BYTES))
+        memory = max(memory, read + counted.rows * (max(widths) + checks + _ROW_BYTES))
         sorted_rows += sum(each.rows for each in found)
         passes.append(counted)
     pairs = sum(each.pairs for each in passes)
     # Every pair is met twice: once to count patterns, once to keep the likely ones.
     seconds = 2.0 * (pairs / (PAIRS_PER_SECOND * processors) + sorted_rows / ROWS_PER_SECOND)
-    return Forecast(tuple(passes), held + largest_layout, seconds, processors)
+    return Forecast(tuple(passes), memory, seconds, processors)
 
 
 def _counted(name: str, blocks: NDArray[np.uint64]) -> PassForecast:
