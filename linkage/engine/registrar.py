@@ -23,11 +23,12 @@ from linkage.engine.links import open_newest_links
 from linkage.engine.rooms import Hub
 from linkage.errors import StoreError
 from linkage.exchange.files import sync_folder, write_atomically
+from linkage.governance.quality import require_quality
 from linkage.matching.persons import Persons
 from linkage.matching.quality import Certificate, certify
 from linkage.registry.contested import LINK_COLUMNS
 from linkage.registry.guard import CHURN_LIMIT
-from linkage.registry.model import Plan, RunRecord
+from linkage.registry.model import Plan, RunRecord, State
 from linkage.registry.plan import plan_update
 from linkage.registry.store import Registry
 from linkage.spec.progress import Report
@@ -79,7 +80,10 @@ def resolve(
     confirmed: str = "",
     report: Report = lambda _phase, _done: None,
 ) -> Resolved:
-    """Resolve the newest links into the registry. Raises StoreError where there are none or the run is held."""
+    """Resolve the newest links into the registry.
+
+    Raises StoreError where there are none or the run is held, Refused where quality lies below the agreement's floor.
+    """
     newest = open_newest_links(hub, report)
     report("clustering", 0.0)
     persons = newest.persons()
@@ -88,7 +92,13 @@ def resolve(
     clusters = persons.records.rename(columns={"source": "agency", "cluster_id": "cluster"})[
         ["agency", "person_token", "cluster"]
     ]
+    if not plan_only:
+        after = certificate.after_clustering
+        require_quality(hub.agreement(), after.estimated_precision, after.estimated_recall)
     report("registry", 0.0)
+    if plan_only and not (hub.room("registrar") / REGISTRY_NAME).exists():
+        first = plan_update(State.empty(), clusters, newest.one_each, record_links(persons))
+        return Resolved(0, first, certificate, None)
     with open_registry(hub, create=not plan_only) as registry, registry.exclusive():
         plan = plan_update(registry.state(), clusters, newest.one_each, record_links(persons))
         if plan_only:

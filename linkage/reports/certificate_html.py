@@ -35,7 +35,8 @@ def _body(certificate: Certificate, heading: str) -> Iterator[str]:
     yield from _provided(certificate)
     yield from _linked(certificate)
     yield from _quality(certificate)
-    yield from _analysis()
+    yield from _groups(certificate)
+    yield from _analysis(bool(certificate.link_rates))
 
 
 def _headline(certificate: Certificate) -> str:
@@ -248,8 +249,30 @@ def _recall(pair: PairQuality) -> Dot:
     return Dot(_name(pair), pair.after_clustering.estimated_recall, *pair.after_clustering.recall_interval)
 
 
-def _analysis() -> Iterator[str]:
-    yield "<h2>4. What this means for an analysis</h2>"
+def _groups(certificate: Certificate) -> Iterator[str]:
+    if not certificate.link_rates:
+        return
+    yield "<h2>4. Who is missed</h2>"
+    yield paragraph(
+        "GUILD step 2; RECORD 12.3. What share of a dataset's persons was linked to another provider, by group, in "
+        "bands. A group is hidden where it is small, or where it would tell of a small one.",
+        "soft",
+    )
+    rates = certificate.link_rates
+    for dataset, element in dict.fromkeys((rate.dataset, rate.element) for rate in rates):
+        yield f"<h3>{escape(dataset)} by {escape(element)}</h3>"
+        mine = [rate for rate in rates if (rate.dataset, rate.element) == (dataset, element)]
+        rows = [(escape(rate.group), escape(rate.rate)) for rate in mine]
+        yield table(("group", "linked"), rows, frozenset({"linked"}), dense=True)
+    yield paragraph(
+        "Groups differ in linkage for two reasons that these rates cannot tell apart: they may be in other sources "
+        "more or less often, and their true links may be missed more or less often. A group far below the others "
+        "deserves a question to its agency before results are compared by that group."
+    )
+
+
+def _analysis(numbered: bool) -> Iterator[str]:
+    yield f"<h2>{5 if numbered else 4}. What this means for an analysis</h2>"
     yield paragraph("GUILD steps 3 and 4; RECORD 12.3, 19.1.", "soft")
     points = (
         "A missed link makes a person look as if nothing had happened to them: rates of later events are too low, and "

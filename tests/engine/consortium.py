@@ -56,14 +56,16 @@ def children(count: int, first: int = 0) -> pd.DataFrame:
 
 
 def enrollment(register: pd.DataFrame) -> pd.DataFrame:
-    """Return a district's payload for a register: one row a student and year, only elements that are listed."""
-    years = [2024, 2025]
+    """Return a district's payload for a register: one row a student and year, and all graduate."""
+    years = [2023, 2024]
     rows = [
         {
             "StudentUniqueId": local,
             "SchoolYear": str(year),
             "SchoolId": f"S{n % 3}",
-            "GradeLevel": "09" if year == 2024 else "10",
+            "GradeLevel": "11" if year == 2023 else "12",
+            "ExitWithdrawDate": "" if year == 2023 else "2024-06-10",
+            "ExitWithdrawType": "" if year == 2023 else "01921",
             "DaysEnrolled": "178",
             "DaysAbsent": str(n % 20),
             "EnglishLearner": "Yes" if n % 4 == 0 else "No",
@@ -128,9 +130,16 @@ class Consortium:
 
 
 def make_consortium(
-    folder: Path, days_left: int = 365, template_name: str = "longitudinal-research", linkage: str = ""
+    folder: Path,
+    days_left: int = 365,
+    template_name: str = "longitudinal-research",
+    linkage: str = "",
+    quality: str = "",
 ) -> Consortium:
-    """Make keys, a signed agreement and a hub that works under it; ``linkage`` is put into the clause of that name."""
+    """Make keys, a signed agreement and a hub that works under it.
+
+    ``linkage`` is put into the clause of that name, ``quality`` (a flow mapping) is the clause `linkage_quality`.
+    """
     template = shipped("agreements") / f"{template_name}.yaml"
     parties = [party.id for party in read_agreement(template).terms.parties if party.role != "hub"]
     keys = {name: generate_keys(name) for name in parties}
@@ -149,7 +158,8 @@ def make_consortium(
             trained_on=TODAY - timedelta(days=20),
         ),
     )
-    text = text.replace("\nlinkage:\n", f"\nlinkage:\n{linkage}", 1)
+    clause = f"linkage_quality: {quality}\n" if quality else ""
+    text = text.replace("\nlinkage:\n", f"\n{clause}linkage:\n{linkage}", 1)
     path = folder / "agreement.yaml"
     path.write_text(text, encoding="utf-8")
     sign_all(path, keys | {"data-hub": hub.keys("release")})
