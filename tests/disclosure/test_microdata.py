@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from linkage.disclosure.anonymity import choose_changes, class_sizes
 from linkage.disclosure.microdata import BLANK, QuasiIdentifier, anonymise, refuse_small_difference
 from linkage.errors import DisclosureError, InputError
 
@@ -48,14 +49,15 @@ def test_nothing_is_changed_where_nobody_stands_out():
     result = anonymise(frame, [SCHOOL], 5)
     assert result.frame["school"].tolist() == frame["school"].tolist()
     assert result.report.persons_changed == 0
-    assert result.report.published_as == {"school": "school"}
+    assert [each.published_as for each in result.report.columns] == ["school"]
 
 
 def test_a_column_is_coarsened_before_many_values_are_blanked():
     frame = pd.DataFrame({"school": [f"s{n}" for n in range(20)], "district": ["d"] * 20})
     result = anonymise(frame, [SCHOOL], 5)
     assert set(result.frame["school"]) == {"d"}
-    assert result.report.published_as == {"school": "district"}
+    (column,) = result.report.columns
+    assert (column.published_as, column.categories_before, column.categories_after) == ("district", 20, 1)
 
 
 def test_one_person_in_many_loses_a_value_and_the_others_nothing():
@@ -92,3 +94,62 @@ def test_issues_that_differ_by_a_few_persons_are_refused():
     refuse_small_difference(people, people.iloc[:40], 5)
     with pytest.raises(DisclosureError, match="earlier issue holds 3 persons"):
         refuse_small_difference(people, people.iloc[:47], 5)
+
+
+def test_only_who_is_saved_by_it_loses_a_value():
+    rows = [("a", "x", "m")] * 20 + [("b", "x", "m")] * 20 + [("a", "y", "m")] + [("b", "x", "n")]
+    frame = pd.DataFrame(rows, columns=["school", "group", "sex"])
+    names = ["school", "group", "sex"]
+    result = anonymise(frame, [QuasiIdentifier(column=name) for name in names], 5)
+    assert result.frame.groupby(names).size().min() >= 5
+    # The two rare persons cannot be a class of five: four others of one class join them.
+    changed = (result.frame[names] == BLANK).any(axis=1)
+    assert changed.sum() == result.report.persons_changed <= 22
+    assert (~changed).sum() >= 20
+
+
+def test_values_are_suppressed_one_by_one_before_all_of_them():
+    common = [("a", "x"), ("b", "x"), ("a", "y"), ("b", "y")] * 10
+    rare = [("a", f"z{n}") for n in range(6)]
+    frame = pd.DataFrame([*common, *rare], columns=["school", "group"])
+    result = anonymise(frame, [QuasiIdentifier(column="school"), GROUP], 5, most_suppressed=0.2)
+    assert result.frame["school"].tolist() == frame["school"].tolist()
+    assert result.frame["group"].tolist()[40:] == [BLANK] * 6
+    assert result.report.share_of_values_suppressed == pytest.approx(6 / 92)
+
+
+def test_years_of_presence_count_where_they_are_declared():
+    rows = [(n, year, "a") for n in range(20) for year in ((1, 2) if n < 19 else (1, 3))]
+    frame = pd.DataFrame(rows, columns=["person", "year", "school"])
+    frame["when"] = frame["year"].astype(str)
+    declared = [QuasiIdentifier(column="school"), QuasiIdentifier(column="when")]
+    assert anonymise(frame, declared[:1], 5, person="person", period="year").report.persons_changed == 0
+    result = anonymise(frame, declared, 5, person="person", period="year")
+    seen = result.frame.sort_values(["person", "year"]).groupby("person")["when"].agg(tuple)
+    assert seen.value_counts().min() >= 5
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), size=st.integers(10, 80), k=st.integers(2, 6), least=st.integers(1, 3))
+def test_changes_chosen_by_number_leave_every_class_large_and_diverse(seed, size, k, least):
+    rng = np.random.default_rng(seed)
+    fine = rng.integers(0, 9, size)
+    other = rng.integers(0, 4, size)
+    kind = rng.integers(0, 4, size)
+    try:
+        changes = choose_changes([[fine, fine // 3], [other]], k, kind, least)
+    except DisclosureError:
+        assert size < k or len(np.unique(kind)) < least
+        return
+    codes = np.column_stack([[fine, fine // 3][changes.rungs[0]], other])
+    codes[changes.suppressed] = -1
+    classes = pd.DataFrame(codes).assign(kind=kind).groupby([0, 1])["kind"]
+    assert classes.size().min() == changes.smallest_class >= k
+    assert classes.nunique().min() >= least
+
+
+def test_persons_of_many_columns_do_not_overflow_their_class_numbers():
+    rng = np.random.default_rng(0)
+    codes = [rng.integers(0, 2**40, 200) for _ in range(6)]
+    assert class_sizes(np.column_stack(codes)).max() == 1
+    assert class_sizes(np.column_stack([np.repeat(column[:100], 2) for column in codes])).tolist() == [2] * 200
