@@ -46,7 +46,7 @@ from linkage.release.spells import spell_columns, spells_sql
 from linkage.release.workspace import Source, Workspace, scalar, write_parquet
 
 MOST_COLUMNS = 4_000
-ID_COLUMN = Column(RELEASE_ID, "text", "The person, in this release only: random, and made for it alone.")
+ID_COLUMN = Column(RELEASE_ID, "text", "The person: a random ID that says nothing of who it is.")
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,12 @@ DISCLOSURE_CERTIFICATE = "disclosure-certificate.json"
 README = "README.md"
 
 Content = bytes | Path
+_IDS = {
+    "random_per_release": "IDs are random and made for this release. They join its files to each other and to nothing "
+    "else.",
+    "stable_for_updates": "IDs are random. They join the files of this release to each other and to later releases to "
+    "you under this agreement, and to nothing else.",
+}
 
 
 @dataclass(frozen=True)
@@ -175,6 +181,7 @@ def _terms(permitted: PermittedRelease, legend: str | None) -> Terms:
         prohibited_uses=terms.purpose.prohibited_uses,
         destroy_by=permitted.destroy_by,
         destruction_method=terms.retention.method,
+        ids=_IDS[terms.linkage.release_ids],
         citation=terms.review.citation,
         legend=legend,
     )

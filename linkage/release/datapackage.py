@@ -97,6 +97,7 @@ class Terms(_Part):
     prohibited_uses: tuple[str, ...]
     destroy_by: date
     destruction_method: str
+    ids: str
     citation: str | None = None
     text_guard: str = f"in CSV, a text beginning with one of {GUARDED} has an apostrophe in front"
     legend: str | None = None

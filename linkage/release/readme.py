@@ -8,13 +8,15 @@ from linkage.release.datapackage import DataPackage, Resource
 
 _PANDAS = """```python
 import json
+from pathlib import Path
+
 import pandas as pd
 
 # Parquet carries its types:
 rows = pd.read_parquet("{parquet}", dtype_backend="numpy_nullable")
 
 # CSV needs them named, or "03" becomes 3:
-schema = json.load(open("datapackage.json", encoding="utf-8"))["resources"][{number}]["schema"]
+schema = json.loads(Path("datapackage.json").read_text(encoding="utf-8"))["resources"][{number}]["schema"]
 kinds = {{"string": "string", "integer": "Int64", "number": "Float64", "boolean": "boolean", "date": "string"}}
 dtype = {{field["name"]: kinds[field["type"]] for field in schema["fields"]}}
 rows = pd.read_csv("{csv}", dtype=dtype, keep_default_na=False, na_values=schema["missingValues"])
@@ -56,7 +58,7 @@ def readme(package: DataPackage) -> bytes:
         "## Load it\n",
         *_snippets(package.resources),
         "## What to know\n",
-        "- IDs are random and made for this release. They join its files to each other and to nothing else.",
+        f"- {terms.ids}",
         "- *Not linked* (no record of that agency was linked to the person) and *no record* (linked, but no row in the"
         " agreed years) are different; a missing value is a third thing. Do not count the first as a zero.",
         "- In the CSV files a text that a spreadsheet would run as a formula has an apostrophe in front; the lines"

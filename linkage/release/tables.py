@@ -124,7 +124,8 @@ def _columns(units: Units, shown: pd.DataFrame) -> tuple[Column, ...]:
         dimension.header: Column(
             dimension.header,
             "code",
-            f"{dimension.element.name} of {dimension.dataset.key}; {TOTAL} is the margin.",
+            f"{dimension.element.name} of {dimension.dataset.key}"
+            + ("; persons are counted within each." if dimension.is_period else f"; {TOTAL} is the margin."),
             dimension.element.ceds,
             sources=(f"{dimension.dataset.key}.{dimension.element.name}",),
         )

@@ -45,6 +45,7 @@ td code { overflow-wrap: normal; }
   tr { break-inside: avoid; } }
 """
 _MOST_CODES = 60
+_MISSING_HEAD = '<th class="number">Missing</th>'
 
 
 class _Read(BaseModel):
@@ -89,6 +90,7 @@ class _Terms(_Read):
     purpose_statement: str
     prohibited_uses: tuple[str, ...] = ()
     destroy_by: str
+    ids: str
     citation: str | None = None
     legend: str | None = None
 
@@ -125,8 +127,9 @@ def _page(package: _Package) -> Iterator[str]:
     if terms.citation:
         yield f"<dt>Cite as</dt><dd>{escape(terms.citation)}</dd>"
     yield "</dl>"
-    yield "<p>IDs are random and made for this release; they join its files and nothing else. "
-    yield "<em>Not linked</em>, <em>linked without a record</em> and <em>missing</em> are three different things.</p>"
+    if any(field.name == "release_id" for file in package.resources for field in file.table_schema.fields):
+        yield f"<p>{escape(terms.ids)} <em>Not linked</em>, <em>linked without a record</em> and <em>missing</em> are "
+        yield "three different things.</p>"
     if terms.legend:
         yield f"<p>{escape(terms.legend)}</p>"
     if terms.prohibited_uses:
@@ -152,22 +155,34 @@ def _section(files: list[_Resource]) -> Iterator[str]:
     key = first.table_schema.primary_key
     keyed = f", one for each {escape(', '.join(key))}" if key else ""
     yield f'<p class="soft">{names}: {first.rows:,} rows{keyed}</p>'
+    fields = first.table_schema.fields
+    told = any(field.missing_percent is not None for field in fields)
     yield '<div class="wide"><table><thead><tr><th>Column</th><th>Type</th><th>Meaning</th><th>CEDS name</th>'
-    yield '<th>From</th><th class="number">Missing</th></tr></thead><tbody>'
-    for field in first.table_schema.fields:
-        yield from _row(field)
+    yield f"<th>From</th>{_MISSING_HEAD if told else ''}</tr></thead><tbody>"
+    for field in fields:
+        yield from _row(field, told)
     yield "</tbody></table></div>"
 
 
-def _row(field: _Field) -> Iterator[str]:
+def _row(field: _Field, missing_told: bool) -> Iterator[str]:
     kind = f"{field.type}<br><span class='soft'>{escape(field.coarsened)}</span>" if field.coarsened else field.type
     codes = field.constraints.enum if field.constraints and field.constraints.enum else ()
     shown = "".join(f"<code>{escape(code)}</code>" for code in codes[:_MOST_CODES])
     more = f" and {len(codes) - _MOST_CODES} more" if len(codes) > _MOST_CODES else ""
     listed = f"<div class='codes'>{shown}{more}</div>" if codes else ""
-    sources = "<br>".join(f"<code>{escape(source).replace('.', '.<wbr>')}</code>" for source in field.sources)
+    sources = "<br>".join(f"<code>{escape(source).replace('.', '.<wbr>')}</code>" for source in _by_dataset(field))
     missing = f"{field.missing_percent} %" if field.missing_percent is not None else ""
+    last = f"<td class='number'>{missing}</td>" if missing_told else ""
     yield (
         f"<tr><td>{escape(field.name)}</td><td>{kind}</td><td>{escape(field.description)}{listed}</td>"
-        f"<td>{escape(field.ceds or '')}</td><td>{sources}</td><td class='number'>{missing}</td></tr>"
+        f"<td>{escape(field.ceds or '')}</td><td>{sources}</td>{last}</tr>"
     )
+
+
+def _by_dataset(field: _Field) -> list[str]:
+    """Put elements of one dataset together: ``provider.dataset.one, two``."""
+    found: dict[str, list[str]] = {}
+    for source in field.sources:
+        provider, dataset, element = source.split(".", 2)
+        found.setdefault(f"{provider}.{dataset}", []).append(element)
+    return [f"{dataset}.{', '.join(elements)}" for dataset, elements in found.items()]

@@ -119,6 +119,29 @@ def test_the_ledger_records_what_was_disclosed_and_what_was_refused(play: Callab
     assert "everything holds" in way.run("hub", "verify", way.hub, *heads)
 
 
+@pytest.mark.parametrize(
+    ("name", "output", "kept"),
+    [("early-childhood-to-third-grade", "reading-file", True), ("k12-to-college", "transition-file", False)],
+)
+def test_a_later_release_keeps_its_ids_where_the_agreement_says_so_and_only_there(
+    play: Callable[[str], Played], tmp_path: Path, name: str, output: str, kept: bool
+) -> None:
+    way = play(name)
+    assert (way.terms.linkage.release_ids == "stable_for_updates") is kept
+    listed = way.terms.output(output)
+    assert listed is not None
+    with way.aside(tmp_path) as copy:
+        copy.run(*copy.release_arguments(listed, "update.rpkg"))
+        options = ["--agreement", copy.file, "--key", copy.key("university"), "--out", tmp_path / "update"]
+        copy.run("open", copy.folder / "update.rpkg", *options)
+    member = f"{output}-persons.parquet"
+    before = pd.read_parquet(way.bundles[f"{output} university"].with_suffix("") / member)
+    after = pd.read_parquet(tmp_path / "update" / member)
+    assert len(before) == len(after) > 20
+    assert set(before["release_id"]) & set(after["release_id"]) == (set(before["release_id"]) if kept else set())
+    assert ("later releases" in (tmp_path / "update" / "README.md").read_text()) is kept
+
+
 # Each generator below makes its attempts, and yields for each a name, what was said, and a pattern of the clause that
 # must be in it.
 

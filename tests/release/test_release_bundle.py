@@ -1,5 +1,7 @@
 import json
 import secrets
+import shutil
+import subprocess
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -82,18 +84,25 @@ def test_a_descriptor_cannot_point_outside_the_folder(bundle, tmp_path):
         verify_bundle(tmp_path)
 
 
-def snippet(bundle):
+def snippet(bundle, language):
     text = (bundle / "README.md").read_text()
-    return text.split("```python\n")[1].split("```")[0]
+    return text.split(f"```{language}\n")[1].split("```")[0]
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed")
+def test_the_lines_for_r_are_r_and_name_columns_that_are_there(bundle, tmp_path):
+    (tmp_path / "load.R").write_text(snippet(bundle, "r"))
+    check = f"invisible(parse('{tmp_path / 'load.R'}'))"
+    subprocess.run(["Rscript", "-e", check], check=True, capture_output=True)
+    code = snippet(bundle, "r")
+    resource = json.loads((bundle / "datapackage.json").read_text())["resources"][int(code.split("[[")[1][0]) - 1]
+    assert f'read_csv("{resource["path"]}"' in code
 
 
 def test_the_readme_loads_the_files_with_their_types(bundle, monkeypatch):
     monkeypatch.chdir(bundle)
-    code = snippet(bundle).replace(
-        'json.load(open("datapackage.json", encoding="utf-8"))', "json.loads(Path('datapackage.json').read_text())"
-    )
     space = {}
-    exec("from pathlib import Path\n" + code, space)
+    exec(snippet(bundle, "python"), space)
     rows = space["rows"]
     parquet = pd.read_parquet("file-rows.parquet", dtype_backend="numpy_nullable")
     assert rows["Grade"].unique().tolist() == ["03"]

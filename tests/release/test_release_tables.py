@@ -1,4 +1,5 @@
 import secrets
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -43,10 +44,10 @@ class World:
 
 @pytest.fixture
 def make(agreement, today, tmp_path):
-    def go(world, output, release="first", history=(), **options):
-        permitted = PermittedRelease(agreement, output, "university", "research", today)
+    def go(world, output, release="first", history=(), day=today):
+        permitted = PermittedRelease(agreement, output, "university", "research", day)
         payloads = {key: world.payloads[key] for key in (dataset.key for dataset in permitted.datasets)}
-        return make_table(permitted, payloads, world.crosswalk(), Workspace(tmp_path), release, history, **options)
+        return make_table(permitted, payloads, world.crosswalk(), Workspace(tmp_path), release, history)
 
     return go
 
@@ -182,6 +183,43 @@ def test_the_same_table_again_is_allowed_under_new_release_ids(make):
     first = make(world, "college-by-school", release="2026")
     second = make(world, "college-by-school", release="2027", history=[first.record])
     pd.testing.assert_frame_equal(first.frame, second.frame)
+
+
+NEXT_YEAR = date(2027, 7, 1)
+
+
+def grown(**sizes):
+    """The same students a year later: some changed school, some have come, and one more year is there."""
+    world = schools(**sizes)
+    total = sum(sizes.values())
+    world.add("district.enrollment", range(15), SchoolYear="2022", School="B", Race="W")
+    world.add("district.enrollment", range(total, total + 30), SchoolYear="2022", School="A", Race="W")
+    return world
+
+
+def test_a_cumulative_table_is_released_again_a_year_later_with_who_has_come_since(make):
+    first = make(schools(A=60, B=45), "college-by-school", release="2026")
+    second = make(grown(A=60, B=45), "college-by-school", "2027", [first.record], NEXT_YEAR)
+    assert cell(first, "students", School="Total", Race="Total") == 105
+    assert cell(second, "students", School="Total", Race="Total") == 135
+    assert cell(second, "students", School="(several)", Race="Total") == 15
+    vintages = [system.vintages for system in second.certificate.systems]
+    assert ("2026-09-01", "2027-07-01") in vintages  # the difference of the two is guarded, not refused
+
+
+def test_the_few_who_have_come_since_are_not_told_by_the_difference(make):
+    first = make(schools(A=60, B=45), "college-by-school", release="2026")
+    world = schools(A=60, B=45)
+    world.add("district.enrollment", range(105, 109), SchoolYear="2022", School="A", Race="W")
+    with pytest.raises(DisclosureError, match="2026"):
+        make(world, "college-by-school", "2027", [first.record], NEXT_YEAR)
+
+
+def test_a_table_by_year_grows_by_a_year_and_keeps_the_years_it_had(make):
+    first = make(schools(A=60, B=45), "absence-by-year", release="2026")
+    second = make(grown(A=60, B=45), "absence-by-year", "2027", [first.record], NEXT_YEAR)
+    assert cell(second, "students", SchoolYear="2021", School="Total") == 105
+    assert cell(second, "students", SchoolYear="2022", School="Total") == 45
 
 
 def test_a_table_of_nobody_is_refused(make):
