@@ -33,6 +33,7 @@ from linkage.registry.backup import back_up
 from linkage.registry.guard import CHURN_LIMIT, plan_name
 from linkage.registry.model import EventKind, Plan
 from linkage.registry.store import WAIT_SECONDS
+from linkage.registry.verify import Head, Verification
 from linkage.reports.certificate_html import certificate_html
 from linkage.reports.forecast import show_forecast
 from linkage.reports.linkage_run import show_certificate
@@ -179,14 +180,18 @@ def hub_release(
 @click.option("--head", "heads", type=ExistingFile, multiple=True, help="A signed head of the ledger that you kept.")
 @click.pass_context
 def hub_verify(context: click.Context, hub: Path, heads: tuple[Path, ...]) -> None:
-    """Check HUB's registry and ledger, each against itself and the ledger against heads that were kept."""
+    """Check HUB's registry and ledger against themselves, one another, and heads of the ledger that were kept."""
     folder = Hub(hub)
+    kept = journal.kept_heads(folder)
     with open_registry(folder) as registry:
-        found = registry.verify()
+        found = registry.verify(kept)
     counts = f"{found.students:,} students, {found.records:,} records, {found.events:,} events"
     click.echo(f"registry: {counts}, run {found.head.run}")
     ledger = verify_ledger(journal.ledger_path(folder))
     click.echo(f"ledger: {len(ledger.entries):,} entries, each linked to the one before")
+    click.echo(
+        f"of {found.head.run:,} runs of the registry the ledger has sealed {len(kept):,}{_unsealed(found, kept)}"
+    )
     room = folder.agreement().terms.hub.public_keys("release")
     problems = [*found.problems, *head_problems(ledger, [read_head(head) for head in heads], room)]
     for problem in problems:
@@ -194,6 +199,11 @@ def hub_verify(context: click.Context, hub: Path, heads: tuple[Path, ...]) -> No
     click.echo("something does not hold" if problems else "everything holds")
     if problems:
         context.exit(1)
+
+
+def _unsealed(found: Verification, kept: list[Head]) -> str:
+    last = kept[-1].run if kept else 0
+    return "; the next command enters the rest" if found.head.run > last else ""
 
 
 @hub.command("backup")
@@ -233,6 +243,6 @@ def hub_status(hub: Path) -> None:
     try:
         with open_registry(folder) as registry:
             head = registry.head()
-            console.print(f"registry: {registry.state().ids.size:,} student IDs after run {head.run}")
+            console.print(f"registry: {registry.count():,} student IDs in use after run {head.run}")
     except StoreError:
         console.print("registry: no run yet")

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from linkage.cli.common import Folder, now
+from linkage.engine import journal
 from linkage.engine.registrar import open_registry
 from linkage.engine.rooms import Hub
 from linkage.errors import InputError
@@ -166,13 +167,16 @@ def _deciding(
 ) -> Iterator[Callable[[Callable[[State, Sequence[str]], Plan]], None]]:
     """Hold the hub while a decision about some IDs is planned and applied, then say what it did."""
     folder = Hub(hub)
-    with folder.working(), open_registry(folder) as registry, registry.exclusive():
+    with folder.working(), open_registry(folder) as registry:
+        journal.require_same_registry(folder, registry)
 
         def decide(plan: Callable[[State, Sequence[str]], Plan]) -> None:
             state = registry.state_of(identifiers)
             _apply(registry, plan(state, state.ids.tolist()), reason)
 
-        yield decide
+        with registry.exclusive():
+            yield decide
+        journal.enter_runs(folder, registry, now())
 
 
 def _apply(registry: Registry, plan: Plan, reason: str) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from linkage.engine import journal
 from linkage.engine.links import open_newest_links
 from linkage.engine.rooms import Hub
 from linkage.errors import StoreError
@@ -30,6 +31,7 @@ from linkage.registry.contested import LINK_COLUMNS
 from linkage.registry.guard import CHURN_LIMIT
 from linkage.registry.model import Plan, RunRecord, State
 from linkage.registry.plan import plan_update
+from linkage.registry.rebuild import plan_rebuild
 from linkage.registry.store import Registry
 from linkage.spec.progress import Report
 
@@ -78,11 +80,12 @@ def resolve(
     plan_only: bool = False,
     churn_limit: float = CHURN_LIMIT,
     confirmed: str = "",
+    rebuild: bool = False,
     report: Report = lambda _phase, _done: None,
 ) -> Resolved:
-    """Resolve the newest links into the registry.
+    """Resolve the newest links into the registry, as an update or a rebuild.
 
-    Raises StoreError where there are none or the run is held, Refused where quality lies below the agreement's floor.
+    Raises StoreError where there are none, where the run is held, or where the ledger knows another registry.
     """
     newest = open_newest_links(hub, report)
     report("clustering", 0.0)
@@ -99,11 +102,18 @@ def resolve(
     if plan_only and not (hub.room("registrar") / REGISTRY_NAME).exists():
         first = plan_update(State.empty(), clusters, newest.one_each, record_links(persons))
         return Resolved(0, first, certificate, None)
-    with open_registry(hub, create=not plan_only) as registry, registry.exclusive():
-        plan = plan_update(registry.state(), clusters, newest.one_each, record_links(persons))
-        if plan_only:
-            return Resolved(0, plan, certificate, None)
-        number = registry.apply(plan, RunRecord(now, newest.packages, f"links {newest.run}"), churn_limit, confirmed)
+    with open_registry(hub, create=not plan_only) as registry:
+        journal.require_same_registry(hub, registry)
+        with registry.exclusive():
+            if rebuild:
+                plan = plan_rebuild(registry.state(), clusters)
+            else:
+                plan = plan_update(registry.state(), clusters, newest.one_each, record_links(persons))
+            if plan_only:
+                return Resolved(0, plan, certificate, None)
+            run = RunRecord(now, newest.packages, f"links {newest.run}")
+            number = registry.apply(plan, run, churn_limit, confirmed)
+        journal.enter_runs(hub, registry, now)
     report("registry", 1.0)
     path = hub.room("registrar", "certificates") / f"run-{number:05}.json"
     write_atomically(path, (json.dumps(certificate.model_dump(mode="json"), indent=2) + "\n").encode())

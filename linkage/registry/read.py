@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from linkage.errors import StoreError
 from linkage.registry.digest import last_run
-from linkage.registry.model import Conflict, Decision, DecisionKind, EventKind, RecordKey, State, Withheld
+from linkage.registry.model import Conflict, Decision, DecisionKind, EventKind, RecordKey, RunKind, State, Withheld
 
 
 class Status(StrEnum):
@@ -50,6 +50,17 @@ class Student:
     records: tuple[Holding, ...]
     decisions: tuple[Decision, ...]
     conflicts: tuple[NamedConflict, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it was sealed: how many events of each kind, and how many existing records it gave another ID."""
+
+    run: int
+    kind: RunKind
+    digest: str
+    events: Mapping[EventKind, int]
+    changed: int
 
 
 @dataclass(frozen=True)
@@ -220,6 +231,30 @@ def read_conflicts(connection: sqlite3.Connection, run: int, student: int | None
         {"run": run, "student": student},
     ).fetchall()
     return tuple(NamedConflict(Conflict(*row[:5]), row[5], row[6]) for row in rows)
+
+
+def read_runs(connection: sqlite3.Connection, after: int) -> tuple[Run, ...]:
+    """Read the runs since run ``after``, oldest first."""
+    rows = connection.execute(
+        "SELECT run, kind, lower(hex(digest)), changed, last_event FROM run WHERE run >= ? ORDER BY run", (after,)
+    ).fetchall()
+    found, first = [], 0
+    for run, kind, digest, changed, last in rows:
+        if run > after:
+            counted = connection.execute(
+                "SELECT kind, count(*) FROM event WHERE event > ? AND event <= ? GROUP BY kind", (first, last)
+            ).fetchall()
+            counts = dict(counted)
+            events = {each: counts[each.value] for each in EventKind if each.value in counts}
+            found.append(Run(run, RunKind(kind), digest, events, changed))
+        first = last
+    return tuple(found)
+
+
+def count_students(connection: sqlite3.Connection) -> int:
+    """Count the IDs in use: neither merged nor without a record to show."""
+    (count,) = connection.execute("SELECT count(DISTINCT student) FROM record WHERE withheld = ''").fetchone()
+    return int(count)
 
 
 def read_history(connection: sqlite3.Connection, student: int) -> tuple[PastEvent, ...]:

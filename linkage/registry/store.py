@@ -126,6 +126,16 @@ class Registry:
         with snapshot(self._connection, self.path):
             return read.read_conflicts(self._connection, last_run(self._connection)[0] if run is None else run)
 
+    def runs(self, after: int = 0) -> tuple[read.Run, ...]:
+        """Return the runs since run ``after``, oldest first."""
+        with snapshot(self._connection, self.path):
+            return read.read_runs(self._connection, after)
+
+    def count(self) -> int:
+        """Count the IDs in use, without reading them."""
+        with snapshot(self._connection, self.path):
+            return read.count_students(self._connection)
+
     def head(self, run: int | None = None) -> Head:
         """Return the digest that seals a run and all before it, for a ledger to keep; the last run's by default."""
         with snapshot(self._connection, self.path):
