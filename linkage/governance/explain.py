@@ -2,6 +2,9 @@
 
 Rules:
 
+- Asked about an element and a recipient, the answer is one sentence: in which outputs, or why in none. Asked about the
+  element alone, there is a sentence for each thing that may happen to it.
+
 - An answer comes from the clauses that :mod:`linkage.governance.decide` enforces, and from nothing else.
 - A person may name an element by its column, its CEDS name or its full reference, in any spelling of case and
   underscores; a recipient by its ID.
@@ -19,6 +22,7 @@ from linkage.governance.document import Citation
 from linkage.governance.lookup import element_place, output_place
 from linkage.governance.model import Agreement
 from linkage.governance.outputs import Output, Table
+from linkage.governance.prose_parts import listed
 from linkage.governance.requests import Release, SealElement
 from linkage.governance.standing import StandingAgreement
 
@@ -39,9 +43,9 @@ def explain(agreement: StandingAgreement, element: str, recipient: str | None, t
         return (
             Explanation(False, f"{element} is refused: {clause} does not list it, and what is not listed is refused."),
         )
-    return tuple(
-        answer for dataset, listed in found for answer in _answers(agreement, dataset, listed, recipient, today)
-    )
+    if recipient is not None:
+        return tuple(_for_recipient(agreement, dataset, each, recipient, today) for dataset, each in found)
+    return tuple(answer for dataset, each in found for answer in _answers(agreement, dataset, each, today))
 
 
 def _named(terms: Agreement, name: str) -> Iterator[tuple[Dataset, Element]]:
@@ -60,9 +64,38 @@ def _plain(name: str) -> str:
     return name.replace("_", "").replace(" ", "").replace("-", "").casefold()
 
 
-def _answers(
-    agreement: StandingAgreement, dataset: Dataset, element: Element, recipient: str | None, today: date
-) -> Iterator[Explanation]:
+def _for_recipient(
+    agreement: StandingAgreement, dataset: Dataset, element: Element, recipient: str, today: date
+) -> Explanation:
+    """Answer in one sentence whether one recipient may receive an element."""
+    reference = f"{dataset.key}.{element.name}"
+    outputs = [output for output in agreement.terms.outputs if reference in output.elements]
+    use = _use_clause(agreement, dataset, element)
+    if not outputs:
+        why = (
+            f"{use} says link_only"
+            if element.use == "link_only"
+            else f"{agreement.cite('outputs')} lists no such output"
+        )
+        return Explanation(False, f"{recipient} may not receive {reference}: {why}.")
+    refused = {output.id: refusals(agreement, _asked(output, reference, recipient), today) for output in outputs}
+    allowed = [output for output in outputs if not refused[output.id]]
+    if not allowed:
+        clauses = dict.fromkeys(f"{each.clause}: {each.reason}" for found in refused.values() for each in found)
+        return Explanation(False, f"{recipient} may not receive {reference}: {'; '.join(clauses)}.")
+    places = [
+        f"the {output.kind.replace('_', ' ')} {output.id} ({agreement.cite(*output_place(agreement.terms, output.id))})"
+        for output in allowed
+    ]
+    only = {
+        "output": "",
+        "output_coarsened": f", in its coarser form only: {use}",
+        "aggregate_only": f", and in no row: {use} says aggregate_only",
+    }.get(element.use, "")
+    return Explanation(True, f"{recipient} may receive {reference} in {listed(places)}{only}.")
+
+
+def _answers(agreement: StandingAgreement, dataset: Dataset, element: Element, today: date) -> Iterator[Explanation]:
     terms = agreement.terms
     reference = f"{dataset.key}.{element.name}"
     sealing = decide(agreement, SealElement(dataset.provider, dataset.dataset, element.name), today)
@@ -79,7 +112,7 @@ def _answers(
         yield Explanation(False, f"{reference} is released to nobody: {clause} lists no output that holds it.")
         return
     for output in outputs:
-        for receiver in output.recipients if recipient is None else (recipient,):
+        for receiver in output.recipients:
             yield _receiving(agreement, output, reference, receiver, today)
     if element.use == "aggregate_only":
         clause = _use_clause(agreement, dataset, element)
@@ -87,15 +120,7 @@ def _answers(
 
 
 def _receiving(agreement: StandingAgreement, output: Output, reference: str, receiver: str, today: date) -> Explanation:
-    request = Release(
-        output=output.id,
-        kind=output.kind,
-        recipient=receiver,
-        purpose=output.purposes[0],
-        elements=(reference,),
-        dimensions=(reference,) if isinstance(output, Table) and reference in output.dimensions else (),
-    )
-    refused = refusals(agreement, request, today)
+    refused = refusals(agreement, _asked(output, reference, receiver), today)
     if refused:
         reasons = "; ".join(f"{each.clause}: {each.reason}" for each in refused)
         return Explanation(False, f"{receiver} may not receive {reference} in {output.id}: {reasons}.")
@@ -105,6 +130,17 @@ def _receiving(agreement: StandingAgreement, output: Output, reference: str, rec
         True,
         f"{receiver} may receive {reference} in the {kind} {output.id}: {clause} lists it for "
         f"{' and '.join(output.purposes)}.",
+    )
+
+
+def _asked(output: Output, reference: str, receiver: str) -> Release:
+    return Release(
+        output=output.id,
+        kind=output.kind,
+        recipient=receiver,
+        purpose=output.purposes[0],
+        elements=(reference,),
+        dimensions=(reference,) if isinstance(output, Table) and reference in output.dimensions else (),
     )
 
 

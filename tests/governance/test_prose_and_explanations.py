@@ -121,7 +121,7 @@ def sentences(agreement: StandingAgreement, element: str, recipient: str | None 
 
 
 def test_explain_names_the_clause_that_allows_and_the_one_that_limits(agreement: StandingAgreement) -> None:
-    answers = sentences(agreement, "quarterly_earnings", "university")
+    answers = sentences(agreement, "quarterly_earnings")
     assert [allowed for allowed, _ in answers] == [True, True, False]
     assert re.search(
         r"Earnings in the table earnings-by-diploma: outputs\[earnings-by-diploma\] \(line \d+\)", answers[1][1]
@@ -130,8 +130,24 @@ def test_explain_names_the_clause_that_allows_and_the_one_that_limits(agreement:
     assert "in no row that anyone receives" in answers[2][1]
 
 
+def test_an_element_and_a_recipient_are_answered_in_one_sentence(agreement: StandingAgreement) -> None:
+    ((allowed, sentence),) = sentences(agreement, "quarterly_earnings", "university")
+    assert allowed
+    assert re.fullmatch(
+        r"university may receive workforce\.wages\.Earnings in the table earnings-by-diploma "
+        r"\(outputs\S+ \(line \d+\)\), "
+        r"and in no row: data\[workforce\.wages\]\.elements\[Earnings\]\.use \(line \d+\) says aggregate_only\.",
+        sentence,
+    )
+    ((allowed, sentence),) = sentences(agreement, "ExitWithdrawDate", "university")
+    assert "in its coarser form only" in sentence
+    ((allowed, sentence),) = sentences(agreement, "WageRecordId", "university")
+    assert not allowed
+    assert "says link_only" in sentence
+
+
 def test_explain_refuses_a_stranger_an_identifier_and_what_is_not_listed(agreement: StandingAgreement) -> None:
-    (allowed, sentence), *_ = sentences(agreement, "GradeLevel", "newspaper")[1:]
+    ((allowed, sentence),) = sentences(agreement, "lakeside-district.enrollment.GradeLevel", "newspaper")
     assert not allowed
     assert "newspaper may not receive" in sentence
     assert ".recipients (line" in sentence
