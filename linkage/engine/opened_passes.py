@@ -1,7 +1,7 @@
 """The passes of a package, read one at a time.
 
 A million records have gigabytes of encodings, and matching needs one pass of each source at a time; so a pass is read
-when it is asked for and given back when it is done with.
+when it is asked for and given back when another one is. The last one is held, so that asking twice costs nothing.
 """
 
 from __future__ import annotations
@@ -23,13 +23,17 @@ class OpenedPasses(Mapping[str, EncodedPass]):
     def __init__(self, package: OpenedPackage, spec: LinkageSpec) -> None:
         self._package = package
         self._spec = spec
+        self._last: EncodedPass | None = None
         self._names = tuple(p.name for p in spec.passes if package.readable(pass_member(p.name)))
 
     def __getitem__(self, name: str) -> EncodedPass:
         if name not in self._names:
             raise KeyError(name)
-        table = pq.read_table(BytesIO(self._package.member(pass_member(name))))
-        return EncodedPass.from_arrow(name, table, self._spec)
+        if self._last is None or self._last.name != name:
+            self._last = None
+            table = pq.read_table(BytesIO(self._package.member(pass_member(name))))
+            self._last = EncodedPass.from_arrow(name, table, self._spec)
+        return self._last
 
     def __contains__(self, name: object) -> bool:
         return name in self._names

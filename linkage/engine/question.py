@@ -28,7 +28,7 @@ from linkage.engine.steward import context_of, pass_member
 from linkage.exchange.manifest import Heading, Kind
 from linkage.exchange.package import Member, open_package, write_package
 from linkage.governance.parties import Room
-from linkage.matching.candidates import count
+from linkage.matching.candidates import compare
 from linkage.spec.encodings import EncodedPass, Encodings, FieldStatistics
 from linkage.spec.model import LinkageSpec
 
@@ -162,7 +162,7 @@ def _compare(
         passes_a[name], passes_b[name] = one, other
     # Two sources of one record each: which identifiers they state decides the places of the pattern code.
     stated = FieldStatistics(rates=dict.fromkeys(identifiers, ()), missing={})
-    patterns = count([Encodings("a", 1, passes_a, stated), Encodings("b", 1, passes_b, stated)], spec)
+    patterns = compare([Encodings("a", 1, passes_a, stated), Encodings("b", 1, passes_b, stated)], spec).patterns
     order = {blocking.name: place for place, blocking in enumerate(spec.passes)}
     return Met(
         passes=tuple(sorted(met, key=order.__getitem__)),

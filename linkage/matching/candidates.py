@@ -6,6 +6,8 @@ Rules:
 - Pairs within a source are compared too: in a source without duplicates every link among them is false, which measures
   precision without labels; in a source that may hold duplicates they are what deduplication needs.
 - What is kept of a pair is its pattern code: for each identifier the level of agreement, three bits each, 0 missing.
+- Pairs are remembered while their patterns are counted, up to :data:`MOST_REMEMBERED`; a pass with more is walked again
+  for the pairs that are kept. So memory is bounded, and the usual run reads everything once.
 - Two identifiers of one group (first and last name) are compared crosswise where that agrees much better, and their
   order is one more thing to agree on: :data:`NAME_ORDER`, level 1 swapped, level 2 as they stand.
 """
@@ -13,7 +15,7 @@ Rules:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -34,6 +36,9 @@ THREADS = os.cpu_count() or 1
 #: A thread takes about so many pairs at a time; a hash table begins with so many slots; pairs are kept by so many.
 _STRETCH_PAIRS, _FIRST_SLOTS, _KEPT_AT_ONCE = 500_000, 1 << 14, 1 << 16
 
+
+#: So many pairs are remembered, of 28 bytes each.
+MOST_REMEMBERED = 30_000_000
 
 #: What the last place of a pattern code says where two identifiers may be swapped. It has no filter of its own.
 NAME_ORDER = Identifier(
@@ -77,6 +82,26 @@ class Patterns:
 
     codes: NDArray[np.uint64]
     counts: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The pairs of one pass that were remembered, as in :class:`KeptPairs`, and their pattern ``codes`` (pairs,)."""
+
+    name: str
+    source_a: NDArray[np.uint16]
+    token_a: NDArray[np.uint64]
+    source_b: NDArray[np.uint16]
+    token_b: NDArray[np.uint64]
+    codes: NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """All pairs compared: how often each pattern occurs, and the pairs of the passes that were remembered."""
+
+    patterns: Patterns
+    remembered: Mapping[str, Candidates]
 
 
 @dataclass(frozen=True)
@@ -175,15 +200,22 @@ class PatternTable:
         self.taken = np.zeros(slots, dtype=bool)
         self.counts = np.zeros((slots, source_pairs), dtype=np.int64)
 
-    def count(self, rows: Rows, first: int, last: int) -> None:
-        """Count the pairs of rows ``first:last`` with the later rows of their blocks."""
+    def count(self, rows: Rows, first: int, last: int, pairs: int = 0) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+        """Count the pairs of rows ``first:last`` with the later rows of their blocks.
+
+        With room for ``pairs``, returns the rows of each pair, shape (pairs, 2), and its code; else nothing.
+        """
         longest = int((rows.block_end[first:last] - np.arange(first, last)).max())
+        out, codes, written = np.empty((pairs, 2), dtype=np.uint32), np.empty(pairs, dtype=np.uint64), 0
         while first < last:
             room = len(self.codes) // 2 - int(self.taken.sum())
             if room < longest:
                 self._grow(2 * len(self.codes))
                 continue
-            first, _ = count_rows(rows, first, last, self.codes, self.taken, self.counts, room)
+            first, written = count_rows(
+                rows, first, last, self.codes, self.taken, self.counts, room, out, codes, written
+            )
+        return out[:written].copy(), codes[:written].copy()
 
     def _grow(self, slots: int) -> None:
         larger = PatternTable(self.counts.shape[1], slots)
@@ -203,38 +235,60 @@ class PatternTable:
         return Patterns(self.codes[order], self.counts[order].astype(np.float64))
 
 
-def count(
+def compare(
     sources: Sequence[Encodings], spec: LinkageSpec, progress: Progress = lambda _: None, threads: int = THREADS
-) -> Patterns:
-    """Count the agreement patterns of all candidate pairs."""
+) -> Compared:
+    """Compare all candidate pairs: count their agreement patterns, and remember them where there is room."""
     identifiers = compared_identifiers(sources, spec)
     total = PatternTable(len(sources) * (len(sources) + 1) // 2)
+    remembered: dict[str, Candidates] = {}
+    left = MOST_REMEMBERED
     with ThreadPoolExecutor(threads) as pool:
         for done, blocking in enumerate(spec.passes):
             found = gather(blocking.name, sources, identifiers)
             if found is not None:
-                for table in pool.map(lambda part, rows=found.rows: _counted(rows, part), _stretches(found.rows)):
+                remember = found.pairs <= left
+                left -= found.pairs if remember else 0
+                parts = []
+                for table, rows, codes in pool.map(
+                    lambda part, rows=found.rows, remember=remember: _counted(rows, part, remember),
+                    _stretches(found.rows),
+                ):
                     total.add(table)
+                    parts.append((rows, codes))
+                if remember:
+                    remembered[blocking.name] = _candidates(found, parts)
             progress((done + 1) / len(spec.passes))
-    return total.patterns()
+    return Compared(total.patterns(), remembered)
 
 
-def _counted(rows: Rows, stretch: tuple[int, int]) -> PatternTable:
+def _counted(
+    rows: Rows, stretch: tuple[int, int], remember: bool
+) -> tuple[PatternTable, NDArray[np.uint32], NDArray[np.uint64]]:
+    first, last = stretch
+    pairs = int((rows.block_end[first:last] - np.arange(first, last) - 1).sum()) if remember else 0
     table = PatternTable(int(rows.pair_of.max()) + 1)
-    table.count(rows, *stretch)
-    return table
+    return table, *table.count(rows, first, last, pairs)
+
+
+def _candidates(found: PassRows, parts: Sequence[tuple[NDArray[np.uint32], NDArray[np.uint64]]]) -> Candidates:
+    a, b = np.concatenate([rows for rows, _ in parts]).T
+    sources, tokens = found.rows.sources, found.tokens
+    codes = np.concatenate([codes for _, codes in parts])
+    return Candidates(found.name, sources[a], tokens[a], sources[b], tokens[b], codes)
 
 
 def keep(
     sources: Sequence[Encodings],
     spec: LinkageSpec,
-    patterns: Patterns,
+    compared: Compared,
     wanted: NDArray[np.bool_],
     progress: Progress = lambda _: None,
     threads: int = THREADS,
 ) -> Iterator[KeptPairs]:
     """Yield the candidate pairs whose pattern is ``wanted`` (patterns, source pairs), pass by pass."""
     identifiers = compared_identifiers(sources, spec)
+    patterns, pair_of = compared.patterns, pair_table(len(sources))
     slots = _FIRST_SLOTS
     while slots < 4 * len(patterns.codes):
         slots *= 2
@@ -246,6 +300,10 @@ def keep(
     pattern_of[place] = np.arange(len(place))
     with ThreadPoolExecutor(threads) as pool:
         for done, blocking in enumerate(spec.passes):
+            held = compared.remembered.get(blocking.name)
+            if held is not None:
+                yield _kept_of(held, patterns, wanted, pair_of)
+                continue
             found = gather(blocking.name, sources, identifiers)
             if found is not None:
                 kept = pool.map(
@@ -258,6 +316,14 @@ def keep(
                         pattern_of[slot],
                     )  # fmt: skip
             progress((done + 1) / len(spec.passes))
+
+
+def _kept_of(held: Candidates, patterns: Patterns, wanted: NDArray[np.bool_], pair_of: NDArray[np.int64]) -> KeptPairs:
+    pattern = np.searchsorted(patterns.codes, held.codes)
+    kept = wanted[pattern, pair_of[held.source_a, held.source_b]]
+    return KeptPairs(
+        held.name, held.source_a[kept], held.token_a[kept], held.source_b[kept], held.token_b[kept], pattern[kept]
+    )
 
 
 def _kept(

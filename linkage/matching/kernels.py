@@ -2,8 +2,9 @@
 
 Rules:
 
-- No list of pairs is made but of those that are kept: a first walk over the blocks counts patterns in a hash table, a
-  second walk looks each pattern up and keeps the pairs whose pattern is worth it.
+- A first walk over the blocks counts patterns in a hash table and, where the caller has room for them, writes the
+  pairs down; elsewhere a second walk looks each pattern up and keeps the pairs whose pattern is worth it, so that
+  memory does not grow with the number of pairs.
 - A pattern code has three bits an identifier, its level, 0 missing; two identifiers that may be swapped add three more:
   1 swapped, 2 as they stand.
 - A pair that shares an earlier pass (an equal, non-zero check) was met there and is skipped here.
@@ -147,16 +148,21 @@ def count_rows(
     taken: NDArray[np.bool_],
     counts: NDArray[np.int64],
     room: int,
+    out: NDArray[np.uint32],
+    out_codes: NDArray[np.uint64],
+    written: int,
 ) -> tuple[int, int]:
     """Count the patterns of the pairs of rows ``first:last`` with the later rows of their blocks.
 
-    The table has ``codes``, ``taken`` (slots,) and ``counts`` (slots, pairs of sources). Returns the row it came to,
-    short of ``last`` if fewer than ``room`` places are left, and how many are left.
+    The table has ``codes``, ``taken`` (slots,) and ``counts`` (slots, pairs of sources), and ``room`` free places.
+    Pairs are written from ``written`` on to ``out`` (pairs, 2) and ``out_codes`` (pairs,), unless these are empty.
+    Returns the row it came to, short of ``last`` where room might not do, and how many pairs are written.
     """
     commons = np.zeros(len(rows.cuts), dtype=np.int64)
+    writing = len(out_codes) > 0
     for i in range(first, last):
         if room < rows.block_end[i] - i:
-            return i, room
+            return i, written
         for j in range(i + 1, rows.block_end[i]):
             pair = rows.pair_of[rows.sources[i], rows.sources[j]]
             if _seen_before(rows, i, j):
@@ -168,7 +174,12 @@ def count_rows(
                 codes[at] = code
                 room -= 1
             counts[at, pair] += 1
-    return last, room
+            if writing:
+                out[written, 0] = i
+                out[written, 1] = j
+                out_codes[written] = code
+                written += 1
+    return last, written
 
 
 @njit(cache=True, nogil=True)

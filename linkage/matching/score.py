@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from linkage.errors import MatchingError
-from linkage.matching.candidates import KeptPairs, Patterns, compared_identifiers, count, keep
+from linkage.matching.candidates import KeptPairs, Patterns, compare, compared_identifiers, keep
 from linkage.matching.model import Model, PatternCounts, fit, pooled_u
 from linkage.matching.patterns import decode, pair_table, source_pairs
 from linkage.spec.encodings import Encodings
@@ -108,7 +108,8 @@ def score(
             [f"{s.source}: {', '.join(s.statistics.rates) or 'none'}" for s in sources],
             "check how the columns were recognised; name them with --column IDENTIFIER=HEADER",
         )
-    patterns = count(sources, spec, lambda done: report("comparing within blocks", done))
+    compared = compare(sources, spec, lambda done: report("comparing within blocks", done))
+    patterns = compared.patterns
     counted = patterns.counts
     records = [source.records for source in sources]
     totals = np.maximum(_totals(records), 1.0)
@@ -124,7 +125,7 @@ def score(
     everywhere = model.spread(_spread(model.match_share, fitted), _spread(model.relative_share, fitted))
     weight, probability = everywhere.weights(levels), everywhere.probabilities(levels)
     names = np.array([source.source for source in sources], dtype=object)
-    kept = keep(sources, spec, patterns, probability >= REVIEW_FLOOR, lambda done: report("keeping likely pairs", done))
+    kept = keep(sources, spec, compared, probability >= REVIEW_FLOOR, lambda done: report("keeping likely pairs", done))
     parts = [_links(batch, names, patterns, weight, probability) for batch in kept]
     links = pd.concat(parts, ignore_index=True) if parts else _no_links()
     pairs = tuple(
