@@ -13,6 +13,7 @@ from rich.table import Table as Grid
 
 from linkage.cli.common import ExistingFile, NewFile
 from linkage.disclosure import DisclosureRules, Dominance, ProtectedRelease, Table, protect
+from linkage.disclosure.merging import group_masked
 from linkage.disclosure.outside import audit_outside
 from linkage.disclosure.page import steward_page
 from linkage.disclosure.printed import TOTAL_WORDS, ReadTable, read_table
@@ -76,6 +77,7 @@ def _pairs(entries: Sequence[str], option: str) -> list[tuple[str, list[str]]]:
 @click.option("--dominance", metavar="N,K", help="Hide where the N largest contributors exceed K per cent.")
 @click.option("--p-percent", type=click.FloatRange(min=0, min_open=True, max=100), help="Hide by the p % rule.")
 @click.option("--zeros", type=click.Choice(["publish", "sensitive"]), default="publish", show_default=True)
+@click.option("--group", multiple=True, metavar="COLUMN", help="Show this dimension's small codes together, as one.")
 @click.option("--optimal", is_flag=True, help="Small tables: seek the pattern that costs least, and prove it.")
 @click.option(
     "--seconds", type=click.FloatRange(min=1), default=60, show_default=True, help="How long --optimal may take."
@@ -104,6 +106,7 @@ def tabulate(
     dominance: str | None,
     p_percent: float | None,
     zeros: str,
+    group: tuple[str, ...],
     optimal: bool,
     seconds: float,
     symbol: str,
@@ -130,6 +133,11 @@ def tabulate(
         data.stem, frame, by, levels=levels, margins=margins, count=count, value=value, contributor=contributor,
         where=filters,
     )  # fmt: skip
+    for dimension in group:
+        grouped = group_masked(table, dimension, rules)
+        table = grouped.table
+        for label, members in grouped.members:
+            click.echo(f"{label}: {', '.join(members)}")
     result = protect(table, rules, release=data.stem, optimal=optimal, seconds=seconds)
     published = result[table.name]
     _show(table, published, as_rows)
