@@ -18,12 +18,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.matching.kernels import Rows, count_rows, fill_table, keep_rows, merge_tables, weigh
+from linkage.matching.kernels import Rows, count_rows, fill_table, keep_rows, merge_tables, place_checks, place_filters
 from linkage.matching.patterns import pair_table
 from linkage.spec.encodings import Encodings
 from linkage.spec.levels import cut_table
@@ -156,19 +157,26 @@ def gather(name: str, sources: Sequence[Encodings], identifiers: tuple[Identifie
     starts = np.cumsum([0, *(found.rows for _, found in holding)])
     words = np.cumsum([0, *(identifier.filter.words for identifier in identifiers)]).astype(np.int64)
     filters = np.zeros((len(order), int(words[-1])), dtype=np.uint64)
-    for (_, found), start in zip(holding, starts[:-1], strict=True):
-        mine = np.flatnonzero((order >= start) & (order < start + found.rows))
-        local = order[mine] - start
-        for f, identifier in enumerate(identifiers):
-            if identifier.name in found.filters:
-                filters[mine, words[f] : words[f + 1]] = found.filters[identifier.name][local]
     weights = np.zeros((len(order), len(identifiers)), dtype=np.uint16)
-    weigh(filters, words, weights)
+    checks = np.empty((len(order), holding[0][1].checks.shape[1]), dtype=np.uint32)
+    copies: list[Callable[[], None]] = []
+    for (_, found), start in zip(holding, starts[:-1], strict=True):
+        places = np.flatnonzero((order >= start) & (order < start + found.rows))
+        taken = order[places] - start
+        copies.append(partial(place_checks, found.checks, taken, places, checks))
+        for f, identifier in enumerate(identifiers):
+            given = found.filters.get(identifier.name)
+            if given is not None:
+                into = filters[:, words[f] : words[f + 1]]
+                copies.append(partial(place_filters, given, taken, places, into, weights[:, f]))
+    with ThreadPoolExecutor(THREADS) as pool:
+        for copied in [pool.submit(copy) for copy in copies]:
+            copied.result()
     crossed = _crossed(identifiers)
     rows = Rows(
         block_end=block_end,
         sources=np.concatenate([np.full(f.rows, i, dtype=np.uint16) for i, f in holding])[order],
-        checks=np.concatenate([found.checks for _, found in holding])[order],
+        checks=checks,
         filters=filters,
         words=words,
         weights=weights,

@@ -51,14 +51,31 @@ class Rows(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def weigh(filters: NDArray[np.uint64], words: NDArray[np.int64], weights: NDArray[np.uint16]) -> None:
-    """Count the set bits of each identifier's filter; identifier f owns words ``words[f]:words[f+1]``."""
-    for row in range(filters.shape[0]):
-        for f in range(len(words) - 1):
-            total = 0
-            for w in range(words[f], words[f + 1]):
-                total += popcount(filters[row, w])
-            weights[row, f] = total
+def place_filters(
+    given: NDArray[np.uint64],
+    taken: NDArray[np.int64],
+    places: NDArray[np.int64],
+    filters: NDArray[np.uint64],
+    weights: NDArray[np.uint16],
+) -> None:
+    """Copy one identifier's filters ``given[taken]`` to ``filters[places]`` and count their set bits in ``weights``."""
+    for k in range(len(taken)):
+        total = 0
+        for w in range(given.shape[1]):
+            word = given[taken[k], w]
+            filters[places[k], w] = word
+            total += popcount(word)
+        weights[places[k]] = total
+
+
+@njit(cache=True, nogil=True)
+def place_checks(
+    given: NDArray[np.uint32], taken: NDArray[np.int64], places: NDArray[np.int64], checks: NDArray[np.uint32]
+) -> None:
+    """Copy ``given[taken]`` to ``checks[places]``."""
+    for k in range(len(taken)):
+        for q in range(given.shape[1]):
+            checks[places[k], q] = given[taken[k], q]
 
 
 @njit(inline="always")
