@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.errors import MatchingError
-from linkage.matching.candidates import THREADS
+from linkage.matching.candidates import MOST_REMEMBERED, THREADS
 from linkage.spec.encodings import Encodings
 from linkage.spec.model import LinkageSpec
 
@@ -28,6 +28,8 @@ PAIRS_PER_SECOND, ROWS_PER_SECOND = 4_000_000.0, 750_000.0
 MOST_PAIRS = 20e9
 #: A laid-out row beside its filters: end of block, source, token, weights and the sort that brought it there.
 _ROW_BYTES = 60
+#: A remembered pair: two sources, two tokens, its pattern code.
+REMEMBERED_BYTES = 28
 _GIGABYTE = 1e9
 
 
@@ -98,10 +100,23 @@ def estimate(sources: Sequence[Encodings], spec: LinkageSpec, processors: int = 
         memory = max(memory, read + counted.rows * (max(widths) + checks + _ROW_BYTES))
         sorted_rows += sum(each.rows for each in found)
         passes.append(counted)
-    pairs = sum(each.pairs for each in passes)
-    # Every pair is met twice: once to count patterns, once to keep the likely ones.
-    seconds = 2.0 * (pairs / (PAIRS_PER_SECOND * processors) + sorted_rows / ROWS_PER_SECOND)
+    remembered = _remembered(passes)
+    again = [each for each in passes if each.name not in remembered]
+    pairs = sum(each.pairs for each in passes) + sum(each.pairs for each in again)
+    rows = sorted_rows + sum(each.rows for each in again)
+    seconds = pairs / (PAIRS_PER_SECOND * processors) + rows / ROWS_PER_SECOND
+    memory = held + largest_layout + REMEMBERED_BYTES * sum(remembered.values())
     return Forecast(tuple(passes), memory, seconds, processors)
+
+
+def _remembered(passes: Sequence[PassForecast]) -> dict[str, int]:
+    """Return the passes whose pairs are remembered while they are counted, and how many; others are walked again."""
+    found, left = {}, MOST_REMEMBERED
+    for each in passes:
+        if each.pairs <= left:
+            found[each.name] = each.pairs
+            left -= each.pairs
+    return found
 
 
 def _counted(name: str, blocks: NDArray[np.uint64]) -> PassForecast:

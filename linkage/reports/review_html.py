@@ -8,7 +8,8 @@ from html import escape
 import pandas as pd
 
 from linkage.exchange.review_messages import GROUNDS
-from linkage.reports.page import page, paragraph, table
+from linkage.matching.candidates import NAME_ORDER
+from linkage.reports.page import described, page, paragraph, table
 
 
 def review_html(rows: pd.DataFrame, identifiers: tuple[str, ...], own: tuple[str, ...], sheet: str) -> bytes:
@@ -39,15 +40,20 @@ def _body(rows: pd.DataFrame, identifiers: tuple[str, ...], own: tuple[str, ...]
     for _, row in rows.iterrows():
         yield f"<h3>{' and '.join(escape(str(row[column])) for column in own if row[column])}</h3>"
         yield paragraph(f"reference {row['reference']}", "soft")
-        yield table(("identifier", "how far it agrees"), _agreement(row, identifiers), dense=True)
+        yield described(_agreement(row, identifiers))
 
 
 def _agreement(row: pd.Series, identifiers: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for name in identifiers:
-        words = str(row[name])
-        if words and words != "missing":
-            kind = "warn" if words.startswith("differs") else ""
-            yield escape(name), f'<span class="{kind}">{escape(words)}</span>' if kind else escape(words)
-    lacking = [name for name in identifiers if row[name] == "missing"]
-    if lacking:
-        yield f'<span class="soft">missing in one of the two: {escape(", ".join(lacking))}</span>', ""
+    """Say what differs first: that is where a steward looks."""
+    words = {name: str(row[name]) for name in identifiers}
+    swapped = words.pop(NAME_ORDER.name, "") == "swapped"
+    differing = [name for name, each in words.items() if each.startswith("differs")]
+    if differing or swapped:
+        yield "differs", ", ".join([*differing, *(["first and last name are swapped"] if swapped else [])])
+    part = [f"{name} ({each.removeprefix('agrees ')})" for name, each in words.items() if each.startswith("agrees ")]
+    if part:
+        yield "agrees in part", ", ".join(part)
+    for heading, wanted in (("agrees", "agrees"), ("missing in one of the two", "missing")):
+        found = [name for name, each in words.items() if each == wanted]
+        if found:
+            yield heading, ", ".join(found)
