@@ -105,7 +105,7 @@ def estimate(sources: Sequence[Encodings], spec: LinkageSpec, processors: int = 
     pairs = sum(each.pairs for each in passes) + sum(each.pairs for each in again)
     rows = sorted_rows + sum(each.rows for each in again)
     seconds = pairs / (PAIRS_PER_SECOND * processors) + rows / ROWS_PER_SECOND
-    memory = held + largest_layout + REMEMBERED_BYTES * sum(remembered.values())
+    memory += REMEMBERED_BYTES * sum(remembered.values())
     return Forecast(tuple(passes), memory, seconds, processors)
 
 
