@@ -1,13 +1,15 @@
 """Disclosure control: cells hidden, seconds taken, and what an attacker of no relation to the product wins.
 
-``python -m bench.disclosure`` prints a table; ``--json`` adds one JSON object on the last line; ``--quick`` leaves
-out what takes minutes. Known results of other tools stand beside ours: GaussSuppression 1.2.3 (exact protection
-only) and G-Confid 2.0.4 (bounded intervals), as they were measured on the same instances.
+``python -m bench.disclosure`` prints tables; ``--json`` adds one JSON object on the last line; ``--quick`` leaves out
+what takes minutes. G-Confid and pytauargus run beside ours on the same instances where ``--peer-python`` names an
+interpreter that has them; without one, that they are missing is said. GaussSuppression 1.2.3 is quoted as it was
+measured on the same instances.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +22,12 @@ from rich.console import Console
 from rich.table import Table as Grid
 from scipy.optimize import linprog
 
+from bench._disclosure_beside import Beside, describe, gconfid, tau_argus
+from bench._disclosure_hard import HARD, attacked
 from linkage.disclosure import DisclosureRules, Table, protect
+from linkage.disclosure.cells import build_system
+from linkage.disclosure.optimum import cheapest, cost_of
+from linkage.disclosure.secondary import complementary
 
 INSTANCES = Path(__file__).parent.parent / "tests" / "disclosure" / "data"
 RULES = DisclosureRules(person_threshold=10)
@@ -50,7 +57,7 @@ def instance(name: str) -> Table:
     return Table(name, frame, by, levels={k: v for k, v in levels.items() if k in by}, count="freq")
 
 
-def state(seed: int = 1, schools: int = 90, districts: int = 15, pupils: int = 32_000) -> pd.DataFrame:
+def state(seed: int = 1, schools: int = 105, districts: int = 15, pupils: int = 44_000) -> pd.DataFrame:
     """Return the pupils of a fictional state, uneven as schools and groups are."""
     rng = np.random.default_rng(seed)
     district = rng.integers(0, districts, schools)
@@ -156,9 +163,9 @@ def _too_close(rows: np.ndarray, values: np.ndarray, target: np.ndarray, value: 
 def runs(quick: bool) -> Iterator[Callable[[], Run]]:
     """Yield what is to be measured."""
     yield lambda: run("d2, exact", [instance("d2")], EXACT, "GaussSuppression 41 distinct")
-    yield lambda: run("d2, intervals", [instance("d2")], RULES, "G-Confid 45")
+    yield lambda: run("d2, intervals", [instance("d2")], RULES)
     yield lambda: run("d3, exact", [instance("d3")], EXACT, "GaussSuppression 643 distinct")
-    yield lambda: run("d3, intervals", [instance("d3")], RULES, "G-Confid 720 in 25.5 s")
+    yield lambda: run("d3, intervals", [instance("d3")], RULES, "at most 15 s and 690 wanted")
     if not quick:
         levels = {"school": ("district",), "grade": ("band",)}
         big = Table("state", state(), ["school", "grade", "group", "sex"], levels=levels)
@@ -166,44 +173,106 @@ def runs(quick: bool) -> Iterator[Callable[[], Run]]:
         yield lambda: run("statewide, 1,001 tables", statewide(500), RULES, "at most 600 s wanted")
 
 
+def optima() -> Iterator[tuple[str, ...]]:
+    """Yield, for small instances, what the heuristic and the proven optimum cost and hide."""
+    small = Table("40 schools", state(2, schools=40, districts=8, pupils=2400), ["school", "group"],
+                  levels={"school": ("district",)})  # fmt: skip
+    for table in (instance("d2"), small):
+        system = build_system([table], (), RULES, table.name)
+        quick = complementary(system)
+        start = time.process_time()
+        best = cheapest(system, either=False, seconds=300)
+        took = time.process_time() - start
+        costs = [cost_of(system, pattern.hidden) for pattern in (quick, best)]
+        yield (
+            table.name, str(len(system.value)), f"{quick.hidden.sum()} ({costs[0]:.1f})",
+            f"{best.hidden.sum()} ({costs[1]:.1f})", f"{best.least_cost:.1f}", f"{took:.1f}",
+        )  # fmt: skip
+
+
+def beside(python: str, found: Sequence[Run]) -> Iterator[Beside | str]:
+    """Run the peers on the instances that they can take."""
+    seconds = {each.name: each.processor_seconds for each in found}
+    for name in ("d2", "d3"):
+        answer = gconfid(python, instance(name), RULES, seconds[f"{name}, intervals"])
+        yield f"G-Confid: {answer}" if isinstance(answer, str) else answer
+    frame = pd.DataFrame(instance("d2").data).drop(columns="k_group")
+    nested = Table("d2, counties", frame, ["region", "main_income"], levels={"region": ("county",)}, count="freq")
+    start = time.process_time()
+    protect(nested, RULES)
+    answer = tau_argus(python, nested, RULES, {"region": "region > county"}, time.process_time() - start)
+    yield f"pytauargus: {answer}" if isinstance(answer, str) else answer
+
+
+def hard_instances(most: int) -> Iterator[tuple[str, ...]]:
+    """Yield how the hard instances fare at thresholds from 3 to 20."""
+    for number, make in enumerate(HARD):
+        for threshold in (3, 10, 20):
+            hard = make(np.random.default_rng(number))
+            rules = DisclosureRules(person_threshold=threshold)
+            each = run(hard.name, hard.tables, rules)
+            tried, wins = attacked(hard, protect(hard.tables, rules), rules, most, number)
+            yield (
+                hard.name, str(threshold), f"{each.published:,}", f"{each.primary:,}", f"{each.hidden:,}",
+                f"{each.processor_seconds:.1f}", f"{wins} of {tried}",
+            )  # fmt: skip
+
+
+def show(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print one table."""
+    grid = Grid(title=title)
+    for heading in headings:
+        grid.add_column(heading, justify="left" if heading in ("release", "instance", "peer", "beside") else "right")
+    for row in rows:
+        grid.add_row(*row)
+    Console(width=120).print(grid)
+
+
 @click.command()
 @click.option("--quick", is_flag=True, help="Leave out what takes minutes.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line.")
 @click.option("--systems", default=300, show_default=True, help="Random systems for the attacker.")
-def main(quick: bool, as_json: bool, systems: int) -> None:
+@click.option("--sample", default=40, show_default=True, help="Small cells attacked in each hard instance.")
+@click.option("--peer-python", default=sys.executable, help="Interpreter that has G-Confid and pytauargus.")
+def main(quick: bool, as_json: bool, systems: int, sample: int, peer_python: str) -> None:
     """Measure disclosure control."""
-    grid = Grid(title="Disclosure control, threshold 10")
-    for heading in (
-        "release",
-        "cells",
-        "primary",
-        "hidden",
-        "distinct",
-        "seconds",
-        "of processor",
-        "audit LPs",
-        "beside",
-    ):
-        grid.add_column(heading, justify="left" if heading in ("release", "beside") else "right")
-    found = []
-    for measure in runs(quick):
-        each = measure()
-        found.append(each)
-        numbers = (each.published, each.primary, each.hidden, each.distinct_hidden)
-        grid.add_row(
-            each.name,
-            *(f"{n:,}" for n in numbers),
-            f"{each.seconds:.1f}",
-            f"{each.processor_seconds:.1f}",
-            str(each.programs),
-            each.known,
+    found = [measure() for measure in runs(quick)]
+    show(
+        "Disclosure control, threshold 10",
+        ("release", "cells", "primary", "hidden", "distinct", "seconds", "of processor", "audit LPs", "beside"),
+        [
+            (
+                each.name, f"{each.published:,}", f"{each.primary:,}", f"{each.hidden:,}",
+                f"{each.distinct_hidden:,}", f"{each.seconds:.1f}", f"{each.processor_seconds:.1f}",
+                str(each.programs), each.known,
+            )
+            for each in found
+        ],
+    )  # fmt: skip
+    peers = list(beside(peer_python, found))
+    show(
+        "Beside peers: sums of persons who exist, hidden; processor seconds",
+        ("instance", "peer", "ours", "theirs", "our s", "their s", "theirs bounded too closely"),
+        describe(peers),
+    )
+    show(
+        "Proven optimum: hidden (cost)",
+        ("instance", "distinct", "heuristic", "optimum", "bound", "processor s"),
+        list(optima()),
+    )
+    if not quick:
+        show(
+            "Hard instances, attacked by scipy",
+            ("instance", "threshold", "cells", "primary", "hidden", "processor s", "violations"),
+            list(hard_instances(sample)),
         )
-    Console(width=120).print(grid)
     seeds = range(min(systems, 40) if quick else systems)
     wins = attacker_wins(seeds)
     print(f"Independent attacker on {len(seeds)} random systems: {wins} intervals violated.")
     if as_json:
-        print(json.dumps({"runs": [asdict(each) for each in found], "systems": len(seeds), "violations": wins}))
+        compared = [each if isinstance(each, str) else asdict(each) for each in peers]
+        runs_found = [asdict(each) for each in found]
+        print(json.dumps({"runs": runs_found, "peers": compared, "systems": len(seeds), "violations": wins}))
 
 
 if __name__ == "__main__":
