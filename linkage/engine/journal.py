@@ -16,7 +16,7 @@ from linkage.engine.receive import Received
 from linkage.engine.rooms import Hub
 from linkage.errors import DisclosureError, LinkageError, Refused, StoreError
 from linkage.exchange.package import package_sha256
-from linkage.governance.events import Disclosed, Enacted, Linked, RefusedRequest, RegistryRun, Restored
+from linkage.governance.events import Disclosed, Enacted, Linked, RefusedRequest, RegistryRun, Restored, ReviewSent
 from linkage.governance.events import Received as ReceivedEvent
 from linkage.governance.heads import SignedHead, sign_head
 from linkage.governance.ledger import append, create_ledger, verify_ledger
@@ -131,6 +131,19 @@ def require_same_registry(hub: Hub, registry: Registry) -> None:
 def disclosed(hub: Hub, event: Disclosed, now: datetime) -> SignedHead:
     """Enter a disclosure, as 34 CFR 99.32 asks; returns the signed head that goes out with it."""
     return sign_head(append(ledger_path(hub), event, now), hub.keys("release"), now)
+
+
+def review_sent(hub: Hub, recipient: str, package: Path, pairs: int, now: datetime) -> None:
+    """Enter that an agency was asked to judge pairs."""
+    standing = hub.agreement()
+    event = ReviewSent(
+        agreement=standing.terms.id,
+        agreement_sha256=standing.sha256,
+        recipient=recipient,
+        pairs=pairs,
+        package_sha256=package_sha256(package),
+    )
+    append(ledger_path(hub), event, now)
 
 
 @contextmanager
