@@ -81,7 +81,7 @@ def agreement() -> StandingAgreement:
     for pattern in (
         rf"  - id: {DISTRICT}\n(?:    .*\n)+",
         rf"  - provider: {DISTRICT}\n(?:    .*\n)+",
-        rf"      - {DISTRICT}\.enrollment\.\S+\n",
+        rf"(?m)^      - {DISTRICT}\.enrollment\.\S+\n",
     ):
         text = re.sub(pattern, lambda found: found[0] + found[0].replace(DISTRICT, SECOND), text)
     text = text.replace("spec_sha256: pending", f"spec_sha256: {'1' * 64}")
