@@ -36,6 +36,7 @@ from linkage.engine.certified import (
 )
 from linkage.engine.crosswalk import make_crosswalk, read_crosswalk
 from linkage.engine.history import keep_record, kept_records
+from linkage.engine.issues import keep_issue, refuse_if_few_changed
 from linkage.engine.payload import PAYLOAD_MEMBER
 from linkage.engine.receive import latest
 from linkage.engine.rooms import Hub, provider_keys, store_file
@@ -149,7 +150,11 @@ def _release(
         for done, permission in enumerate(permitted):
             report("assembling and protecting", done / len(permitted))
             outputs.append(ReleasedOutput(permission, _make(permission, payloads, crosswalk, scratch, name, history)))
-            history += [o.content.record for o in outputs[-1:] if isinstance(o.content, ProtectedTable)]
+            made = outputs[-1].content
+            if isinstance(made, ProtectedTable):
+                history.append(made.record)
+            else:
+                refuse_if_few_changed(hub, permission, made)
         report("assembling and protecting", 1.0)
         certificate = with_link_rates(certificate, agreement, payloads, crosswalk, Workspace(scratch))
         members = bundle_members(outputs, now, certificate_json(certificate), codebook_html, Workspace(scratch))
@@ -174,6 +179,8 @@ def _release(
         for output in outputs:
             if isinstance(output.content, ProtectedTable):
                 keep_record(hub, output.content.record)
+            else:
+                keep_issue(hub, output.permitted, output.content)
         sha256 = package_sha256(sealed)
         head = out.with_name(f"{out.name}.head.json")
         for permission in permitted:

@@ -5,6 +5,7 @@ One way is played for each template and kept for the session; attempts that leav
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from parties_of_a_consortium import TEMPLATES
 from whole_way import PEOPLE, Played, link, on_day, prepared, world_in
 
+from linkage.engine.rooms import Hub
+from linkage.exchange.sealing import seal_bytes, unseal_bytes
 from linkage.governance.ledger import verify_ledger
 from linkage.governance.outputs import Output, ResearchFile, Table
 
@@ -140,6 +143,24 @@ def test_a_later_release_keeps_its_ids_where_the_agreement_says_so_and_only_ther
     assert len(before) == len(after) > 20
     assert set(before["release_id"]) & set(after["release_id"]) == (set(before["release_id"]) if kept else set())
     assert ("later releases" in (tmp_path / "update" / "README.md").read_text()) is kept
+
+
+def test_an_update_that_would_single_out_who_came_is_refused(play: Callable[[str], Played], tmp_path: Path) -> None:
+    way = play("early-childhood-to-third-grade")
+    listed = way.terms.output("reading-file")
+    assert listed is not None
+    with way.aside(tmp_path) as copy:
+        hub = Hub(copy.hub)
+        (kept,) = (copy.hub / "release" / "history").glob("*reading-file.issue")
+        earlier = json.loads(unseal_bytes(kept.read_bytes(), hub.keys("release"), "issue"))
+        for missing, refused in ((2, True), (20, False)):
+            sealed = seal_bytes(json.dumps(earlier[missing:]).encode(), [hub.keys("release").public.sealing])
+            kept.write_bytes(sealed)
+            said = copy.run(*copy.release_arguments(listed, f"update{missing}.rpkg"), code=int(refused))
+            assert ("holds 2 persons whom the other does not" in said) is refused
+        entries = verify_ledger(copy.hub / "ledger.jsonl").entries
+        refusal = next(e.event for e in reversed(entries) if e.event.kind == "refused")
+        assert refusal.reasons == ("disclosure_control: what was asked for would let a small group be worked out",)
 
 
 # Each generator below makes its attempts, and yields for each a name, what was said, and a pattern of the clause that
