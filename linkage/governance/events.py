@@ -96,6 +96,15 @@ class Disclosed(_UnderAgreement):
     clause: Name
 
 
+class ReviewSent(_UnderAgreement):
+    """An agency was asked to judge pairs that the linkage leaves in doubt."""
+
+    kind: Literal["review-sent"] = "review-sent"
+    recipient: Id
+    pairs: Count
+    package_sha256: _Hex
+
+
 class RefusedRequest(_UnderAgreement):
     """Something was asked that the agreement does not allow."""
 
@@ -124,7 +133,17 @@ class Destroyed(_UnderAgreement):
 
 
 Event = Annotated[
-    Opened | Enacted | Received | Linked | RegistryRun | Restored | Disclosed | RefusedRequest | Terminated | Destroyed,
+    Opened
+    | Enacted
+    | Received
+    | Linked
+    | RegistryRun
+    | Restored
+    | Disclosed
+    | ReviewSent
+    | RefusedRequest
+    | Terminated
+    | Destroyed,
     Field(discriminator="kind"),
 ]
 
