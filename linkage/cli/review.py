@@ -41,6 +41,8 @@ def review_export(hub: Path, folder: Path, least: float, most: float, at_most: i
     asking = journal.noting_refusals(work, "the hub sends pairs to review", post.now)
     with work.working(), Phases() as phases, asking:
         packets = export_review(work, folder, post, least=least, most=most, at_most=at_most, again=again, report=phases)
+        for packet in packets:
+            journal.review_sent(work, packet.agency, packet.path, packet.pairs, post.now)
     for packet in packets:
         click.echo(f"{packet.agency}: {packet.pairs:,} pairs, {packet.path}")
     click.echo("send each to its agency; it answers with `linkage review`" if packets else "no pair is in doubt")

@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import combinations, product
 
@@ -53,7 +53,8 @@ def explain(
     met = dict(zip(asked, _ask(hub, newest, asked, post), strict=True))
     report("asking the matcher", 1.0)
     state = _state(hub, [record for pair in pairs for record in pair])
-    found = [_explain(a, b, met.get((a, b)), newest, decisions, state) for a, b in pairs]
+    conflicts = _conflicts(hub, state)
+    found = [_explain(a, b, met.get((a, b)), newest, decisions, state, conflicts) for a, b in pairs]
     return tuple(sorted(found, key=lambda each: -each.probability))
 
 
@@ -102,7 +103,13 @@ def _shared_passes(one: dict[str, int], other: dict[str, int]) -> dict[str, tupl
 
 
 def _explain(
-    a: Record, b: Record, met: Met | None, newest: NewestLinks, decisions: Decisions, state: State | None
+    a: Record,
+    b: Record,
+    met: Met | None,
+    newest: NewestLinks,
+    decisions: Decisions,
+    state: State | None,
+    conflicts: Mapping[frozenset[str], str],
 ) -> Explanation:
     if met is None:
         lacking = [str(record) for record in (a, b) if not decisions.knows(record)]
@@ -115,6 +122,9 @@ def _explain(
         outcome, reason = decided.outcome, decided.reason
     passes = {table.source: table.table.set_index("person_token") for table in newest.tables}
     possible = tuple(_shared_passes(_tokens(passes, a), _tokens(passes, b))) if met else ()
+    students = (_student(state, a), _student(state, b))
+    against = conflicts.get(frozenset(students))
+    notes = () if state is None else (*_withheld(state, (a, b)), *_by_hand(state.decisions, a, b))
     return Explanation(
         a=a,
         b=b,
@@ -123,9 +133,9 @@ def _explain(
         evidence=terms,
         passes_met=met.passes if met else (),
         passes_possible=possible,
-        student_a=_student(state, a),
-        student_b=_student(state, b),
-        registry=() if state is None else (*_withheld(state, (a, b)), *_by_hand(state.decisions, a, b)),
+        student_a=students[0],
+        student_b=students[1],
+        registry=(*notes, *([against] if against else [])),
     )
 
 
@@ -136,6 +146,18 @@ def _state(hub: Hub, records: Sequence[Record]) -> State | None:
     with suppress(StoreError), open_registry(hub) as registry:
         return registry.state(touching)
     return None
+
+
+def _conflicts(hub: Hub, state: State | None) -> dict[frozenset[str], str]:
+    """Return what the registry's last run did not follow between two of the IDs at hand."""
+    found: dict[frozenset[str], str] = {}
+    if state is not None:
+        wanted = set(state.ids)
+        with open_registry(hub) as registry:
+            for met in registry.conflicts():
+                if {met.id, met.other} <= wanted and met.other:
+                    found[frozenset({met.id, met.other})] = f"registry: not merged in its last run: {met.conflict.rule}"
+    return found
 
 
 def _row(state: State, record: Record) -> pd.DataFrame:

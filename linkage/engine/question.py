@@ -14,17 +14,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from linkage.engine.opened_passes import OpenedPasses
 from linkage.engine.receive import latest_encodings
 from linkage.engine.rooms import Hub, provider_keys
-from linkage.engine.steward import context_of, pass_member
+from linkage.engine.steward import context_of
 from linkage.exchange.manifest import Heading, Kind
 from linkage.exchange.package import Member, open_package, write_package
 from linkage.governance.parties import Room
@@ -121,10 +120,8 @@ def _answer(hub: Hub, asked: Path) -> Answer:
         with open_package(path, keys, senders, "encodings", scratch=hub.room("matcher")) as package:
             sender = package.manifest.sender
             wanted = _tokens(question.pairs, sender)
-            for name, tokens in wanted.items():
-                if package.readable(pass_member(name)):
-                    table = pq.read_table(BytesIO(package.member(pass_member(name))))
-                    rows[sender][name] = _only(EncodedPass.from_arrow(name, table, spec), tokens)
+            passes = OpenedPasses(package, spec)
+            rows[sender] = {name: _only(passes[name], tokens) for name, tokens in wanted.items() if name in passes}
     return Answer(pairs=tuple(_compare(pair, question.identifiers, rows, spec) for pair in question.pairs))
 
 

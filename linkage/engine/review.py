@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from linkage.engine import journal
 from linkage.engine.links import NewestLinks, open_newest_links
 from linkage.engine.question import Post
 from linkage.engine.registrar import open_registry
@@ -212,8 +213,12 @@ def import_verdicts(hub: Hub, packages: Sequence[Path], post: Post) -> tuple[Jud
         for pair in doubtful_pairs(newest.persons(), newest.one_each, 0.0, 1.0)
         if pair.linked
     }
-    with open_registry(hub) as registry, registry.exclusive():
-        return tuple(_follow(registry, each, said, sides, newest.one_each, post) for each in _answered(asked, said))
+    with open_registry(hub) as registry:
+        journal.require_same_registry(hub, registry)
+        with registry.exclusive():
+            judged = [_follow(registry, each, said, sides, newest.one_each, post) for each in _answered(asked, said)]
+        journal.enter_runs(hub, registry, post.now)
+    return tuple(judged)
 
 
 def _answered(asked: Sequence[_Asked], said: Mapping[tuple[str, str], Verdict]) -> Iterator[_Asked]:

@@ -54,14 +54,13 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def asked(made):
-    """The same, its registry and verdicts as they were before any came."""
+    """The same, the hub as it was before any verdict came."""
     consortium, packets = made
-    room = consortium.hub.folder / "registrar"
-    before = room.with_name("registrar-before")
+    hub, before = consortium.hub.folder, consortium.folder / "before"
     if not before.exists():
-        shutil.copytree(room, before)
-    shutil.rmtree(room)
-    shutil.copytree(before, room)
+        shutil.copytree(hub, before)
+    shutil.rmtree(hub)
+    shutil.copytree(before, hub)
     return consortium, packets
 
 
