@@ -179,7 +179,7 @@ def _results(console: Console) -> None:
         f"precision          {estimated.estimated_precision:.4f} estimated without labels, {scores.precision:.4f} true"
     )
     console.print(
-        f"recall             at most {estimated.estimated_recall_at_most:.4f} estimated, {scores.recall:.4f} true"
+        f"recall             {estimated.estimated_recall:.4f} estimated, {scores.recall:.4f} true"
     )
     opened = Path("university/2026")
     console.print("\n[bold]The longitudinal file[/] (first rows and columns)")

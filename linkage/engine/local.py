@@ -102,10 +102,11 @@ def link(
     report("clustering", 1.0)
     missing = {found.source: found.statistics.missing for found in encodings}
     kept = persons.pairs["match_probability"] > LINK_THRESHOLD
-    links = persons.pairs[kept & (persons.pairs["decision"] != "placebo")]
+    shown = ["source_a", "row_a", "source_b", "row_b", "match_weight", "match_probability"]
+    links = persons.pairs.loc[kept & (persons.pairs["decision"] != "placebo"), shown]
     return LinkResult(
         clusters=persons.records[["source", "row", "cluster_id"]],
-        pairs=links.drop(columns=["pattern", "decision"]).reset_index(drop=True),
+        pairs=links.reset_index(drop=True),
         certificate=certify(scored, persons, missing, chosen, duplicates),
         columns=maps,
     )

@@ -77,7 +77,7 @@ def texts_of(source: Source, header: str) -> Texts:
     """Return a column of a source as texts."""
     if isinstance(source, pd.DataFrame):
         found, texts = pd.factorize(_as_text(source[header]))
-        return _distinct(found.astype(np.int32), pa.array(texts, type=pa.large_string()))
+        return _distinct(found.astype(np.int32), pa.array(list(texts), type=pa.large_string()))
     column = source[header]
     if not pa.types.is_dictionary(column.type):
         return texts_of(pd.DataFrame({header: [None if v is None else str(v) for v in column.to_pylist()]}), header)

@@ -17,6 +17,9 @@ Rules:
   independent ``m`` cannot say (it would call every mover a stranger). So a match is a mixture of two states with the
   same personal identifiers and surname; those who moved between the records have household identifiers of their own.
 - The prior is over **all** pairs of records, not over the blocked ones.
+- Where the data cannot support it, nothing is estimated but the classes' shares: with fewer than three identifiers that
+  vary, or a handful of expected matches, ``m`` keeps its default, the agreement of well-kept records. An identifier in
+  which nearly all records are the same tells nothing and is left out of account.
 - A missing value is evidence of nothing. More agreement never weighs less: levels are kept monotone.
 - A match weight is the base-2 logarithm of the Bayes factor of match against unrelated.
 """
@@ -49,6 +52,10 @@ _SHARED_START, _SHARED_PAIRS, _SHARED_LIMIT = 0.01, 200.0, 0.05
 _LEAST_M = 1e-3
 #: Share of matches who moved where nothing is known yet, and how often an address part is the same all the same.
 _MOVED_START, _SAME_PLACE = 0.1, 0.2
+#: Random pairs that agree so often say that an identifier does not vary.
+_CONSTANT = 0.999
+#: Fewer identifiers that vary, or fewer expected matches, cannot tell how matches agree.
+_LEAST_IDENTIFIERS, _LEAST_MATCHES = 3, 8.0
 _ITERATIONS = 400
 _TOLERANCE = 1e-6
 
@@ -71,7 +78,8 @@ class Model:
     """Fitted probabilities: ``m``, ``moved``, ``u`` and ``r`` have shape (identifiers, 8), by level; level 0 is unused.
 
     ``m`` is agreement of matches who stayed, ``moved`` of those who moved, a share ``moved_share`` of all matches.
-    ``match_share`` and ``relative_share`` have shape (source pairs,): shares of all pairs of records.
+    ``match_share`` and ``relative_share`` have shape (source pairs,): shares of all pairs of records. ``estimated`` is
+    False where ``m`` is the default because the data could not tell it.
     """
 
     identifiers: tuple[Identifier, ...]
@@ -84,6 +92,7 @@ class Model:
     relative_share: Floats
     iterations: int
     converged: bool
+    estimated: bool = True
 
     def spread(self, match_share: Floats, relative_share: Floats) -> Model:
         """Return the model with other shares, for instance for more pairs of sources than were fitted."""
@@ -212,14 +221,33 @@ def _addresses(identifiers: Sequence[Identifier]) -> NDArray[np.bool_]:
     return found if found.sum() > 1 else np.zeros(len(identifiers), dtype=bool)
 
 
+def constant(identifiers: Sequence[Identifier], u: Floats) -> tuple[str, ...]:
+    """Return the identifiers in which nearly all records are the same."""
+    return tuple(i.name for f, i in enumerate(identifiers) if i is not NAME_ORDER and u[f, i.levels] >= _CONSTANT)
+
+
 def fit(counts: PatternCounts, u: Floats, identifiers: tuple[Identifier, ...]) -> Model:
-    """Estimate ``m``, the household class and the classes' shares from pattern counts."""
-    start = _start(identifiers)
+    """Estimate ``m``, the household class and the classes' shares from pattern counts, as far as they support it."""
+    idle = constant(identifiers, u)
+    varying = [identifier for identifier in identifiers if identifier is not NAME_ORDER and identifier.name not in idle]
+    if len(varying) >= _LEAST_IDENTIFIERS:
+        model = _fit(counts, u, identifiers, idle, estimate=True)
+        if float(model.match_share @ counts.totals) >= _LEAST_MATCHES:
+            return model
+    return _fit(counts, u, identifiers, idle, estimate=False)
+
+
+def _fit(
+    counts: PatternCounts, u: Floats, identifiers: tuple[Identifier, ...], idle: tuple[str, ...], estimate: bool
+) -> Model:
+    unmoved = np.array([identifier.name in idle for identifier in identifiers])
+    start = np.where(unmoved[:, None], u, _start(identifiers))
     household = np.array([identifier.about == "household" for identifier in identifiers])
     blocked = counts.counts.sum(axis=0)
     share = np.minimum(0.2 * blocked, 0.2 * np.sqrt(counts.totals)) / counts.totals
     shared = np.full(len(identifiers), _SHARED_START)
-    address = _addresses(identifiers)
+    address = _addresses(identifiers) & ~unmoved
+    address &= address.sum() > 1
     elsewhere = np.where(address[:, None], (1 - _SAME_PLACE) * u + _SAME_PLACE * start, start)
     model = Model(
         identifiers=identifiers,
@@ -232,29 +260,34 @@ def fit(counts: PatternCounts, u: Floats, identifiers: tuple[Identifier, ...]) -
         relative_share=np.maximum(share, 1e-12),
         iterations=0,
         converged=False,
+        estimated=estimate,
     )
     for iteration in range(1, _ITERATIONS + 1):
         match, relative = _posteriors(model, counts.levels)
         evidence = match + relative + 1.0
         matched, related = counts.counts * match / evidence, counts.counts * relative / evidence
-        stayed_log, moved_log = model.log_states(counts.levels)
-        weight = matched.sum(axis=1)
-        gone = weight * np.exp(moved_log - np.logaddexp(stayed_log, moved_log))
-        everyone = _level_shares(counts.levels, weight, start)
-        m = _monotone(np.where(address[:, None], _level_shares(counts.levels, weight - gone, start), everyone), u)
-        moved = _monotone(np.where(address[:, None], _level_shares(counts.levels, gone, elsewhere), everyone), u)
-        shared = _shared(counts, related.sum(axis=1), model.m, u, shared)
-        r = _relatives(household, _level_shares(counts.levels, related.sum(axis=1), start), shared, m, u)
         updated = replace(
             model,
-            m=m,
-            r=r,
-            moved=moved,
-            moved_share=_moved_share(float(gone.sum()), float(weight.sum())) if address.any() else 0.0,
             match_share=np.maximum(matched.sum(axis=0) / counts.totals, 1e-12),
             relative_share=np.maximum(related.sum(axis=0) / counts.totals, 1e-12),
             iterations=iteration,
         )
+        if estimate:
+            stayed_log, moved_log = model.log_states(counts.levels)
+            weight = matched.sum(axis=1)
+            gone = weight * np.exp(moved_log - np.logaddexp(stayed_log, moved_log))
+            everyone = _level_shares(counts.levels, weight, start)
+            m = _monotone(np.where(address[:, None], _level_shares(counts.levels, weight - gone, start), everyone), u)
+            moved = _monotone(np.where(address[:, None], _level_shares(counts.levels, gone, elsewhere), everyone), u)
+            shared = _shared(counts, related.sum(axis=1), model.m, u, shared)
+            r = _relatives(household, _level_shares(counts.levels, related.sum(axis=1), start), shared, m, u)
+            updated = replace(
+                updated,
+                m=np.where(unmoved[:, None], u, m),
+                r=np.where(unmoved[:, None], u, r),
+                moved=np.where(unmoved[:, None], u, moved),
+                moved_share=_moved_share(float(gone.sum()), float(weight.sum())) if address.any() else 0.0,
+            )
         change = max(
             float(np.abs(updated.m - model.m).max()),
             float(np.abs(np.log(updated.match_share / model.match_share)).max()),

@@ -4,9 +4,10 @@ Rules:
 
 - Only the token table joins the passes of a record. It says which record each end of a link is; the encodings are not
   needed here, and are not here.
-- Two records that found no partner are likelier to be each other's than their weight alone says: the matches that are
-  still expected between two sources are spread over the few records that are still free (the prior over all pairs, for
-  what is left; after Sadinle 2017). So linking goes in rounds, and a later round never undoes an earlier one.
+- Two records that found no partner are likelier to be each other's than their weight alone says. A match below the
+  threshold has both its records free; a false pair has so only as often as two records happen to be. How often that
+  is, is counted among the false pairs below the threshold, and their odds are divided by it (one-to-one matching as
+  in Sadinle 2017, for what is left). So linking goes in rounds, and a later round never undoes an earlier one.
 - Links that stay below the threshold are kept for review and never join.
 """
 
@@ -20,11 +21,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from linkage.matching.clusters import Scores, cluster
+from linkage.matching.patterns import pair_table, source_pairs
 from linkage.matching.score import LINK_THRESHOLD, Scored
 from linkage.spec.encodings import TokenTable
 
 #: Rounds of linking; each gives the free records a new prior.
 _ROUNDS = 5
+#: A link that rests on who is left has to be clearly likelier than not.
+_LATER_THRESHOLD = 0.7
+#: Weight, in pairs, of records being free independently; the least chance that two records of a false pair are free.
+_INDEPENDENT, _LEAST_FREE = 10.0, 1e-3
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,10 @@ class Persons:
     """Every record with its cluster, and every kept pair with what became of it.
 
     ``records``: ``source`` (str), ``row`` (position in the source), ``person_token`` (str), ``cluster_id`` (int).
-    ``pairs``: ``source_a``, ``row_a``, ``source_b``, ``row_b``, ``match_weight``, ``match_probability``, ``pattern``,
-    ``decision``: *linked*, *conflict* (refused by the one-per-source rule), *placebo* (inside a duplicate-free
-    source, so false), or *review* (below the threshold).
+    ``pairs``: ``source_a``, ``row_a``, ``source_b``, ``row_b``, ``match_weight``, ``match_probability``,
+    ``calibrated_probability``, ``pattern``, ``final_probability`` (given which records were free when it was last
+    looked at) and ``decision``: *linked*, *conflict* (refused by the one-per-source rule), *placebo* (inside a
+    duplicate-free source, so false), or *review* (below the threshold).
     """
 
     records: pd.DataFrame
@@ -87,14 +94,16 @@ def resolve_persons(
     rank = np.where((probability > LINK_THRESHOLD) & ~inside, 0, -1)
     certain = np.clip(probability, 1e-12, 1 - 1e-12)
     known_odds = Scores(a, b, np.log(certain / (1 - certain)))
-    left = _Leftover(scored, names, source_of, exclusive)
+    left = _Leftover(source_of, exclusive, a, b, links["calibrated_probability"].to_numpy())
+    final = probability.copy()
     for round_number in range(_ROUNDS):
         joining = np.flatnonzero(rank >= 0)
         clustered = cluster(
             a[joining], b[joining], weight[joining], source_of.astype(np.int64), exclusive, rank[joining], known_odds
         )
-        raised = left.probabilities(clustered.labels, a, b, probability)
-        more = (rank < 0) & ~inside & (raised > LINK_THRESHOLD)
+        raised = left.probabilities(clustered.labels)
+        final = np.where(rank < 0, raised, final)
+        more = (rank < 0) & ~inside & (raised > _LATER_THRESHOLD)
         if round_number == _ROUNDS - 1 or not more.any():
             break
         rank[more] = round_number + 1
@@ -119,50 +128,49 @@ def resolve_persons(
             "row_b": position[b],
             "match_weight": weight,
             "match_probability": probability,
+            "calibrated_probability": links["calibrated_probability"],
             "pattern": links["pattern"],
-            "decision": _decisions(rank >= 0, inside & (probability > LINK_THRESHOLD), refused),
+            "final_probability": final,
+            "decision": _decisions(rank >= 0, inside, refused),
         }
     )
     return Persons(records, pairs)
 
 
 class _Leftover:
-    """The prior for records that are still without a partner."""
+    """The probability of pairs below the threshold, given which records are still without a partner."""
 
     def __init__(
         self,
-        scored: Scored,
-        names: NDArray[np.object_],
         source_of: NDArray[np.int64],
         exclusive: NDArray[np.bool_],
+        a: NDArray[np.int64],
+        b: NDArray[np.int64],
+        probability: NDArray[np.float64],
     ) -> None:
-        self._source_of = source_of
-        self._exclusive = exclusive
-        self._records = np.bincount(source_of, minlength=len(names)).astype(np.float64)
-        self._expected = np.zeros((len(names), len(names)))
-        number = {str(name): i for i, name in enumerate(names)}
-        for pair in scored.source_pairs:
-            x, y = number[pair.source_a], number[pair.source_b]
-            if x != y:
-                self._expected[x, y] = self._expected[y, x] = pair.estimated_matches
+        self._source_of, self._a, self._b, self._probability = source_of, a, b, probability
+        self._exclusive, self._x, self._y = exclusive, source_of[a], source_of[b]
+        self._records = np.bincount(source_of, minlength=len(exclusive)).astype(np.float64)
+        self._pair = pair_table(len(exclusive))[self._x, self._y]
+        self._between = (self._x != self._y) & exclusive[self._x] & exclusive[self._y]
 
-    def probabilities(
-        self, labels: NDArray[np.int64], a: NDArray[np.int64], b: NDArray[np.int64], probability: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return each link's probability given which records are free; a link whose end is taken keeps its own."""
+    def probabilities(self, labels: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return each pair's probability; one whose end is taken keeps its own."""
         sources = len(self._records)
-        holds = np.zeros((int(labels.max()) + 1 if len(labels) else 0, sources), dtype=bool)
+        holds = np.zeros((int(labels.max(initial=-1)) + 1, sources), dtype=bool)
         holds[labels, self._source_of] = True
-        free = np.array(
+        own = holds & self._exclusive
+        free = ~(own[labels[self._a]] & own[labels[self._b]]).any(axis=1) & self._between
+        open_ = self._between & (labels[self._a] != labels[self._b]) & (self._probability <= LINK_THRESHOLD)
+        size = sources * (sources + 1) // 2
+        matches = np.bincount(self._pair[open_], weights=self._probability[open_], minlength=size)
+        pairs = np.bincount(self._pair[open_], minlength=size) - matches
+        both = np.bincount(self._pair[open_ & free], minlength=size) - matches
+        unlinked = np.array(
             [[(~holds[labels[self._source_of == x], y]).sum() for y in range(sources)] for x in range(sources)]
-        )
-        linked = self._records[:, None] - free
-        waiting = np.maximum(self._expected - np.minimum(linked, linked.T), 0.0)
-        prior = self._expected / np.outer(self._records, self._records)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            raised = waiting / np.maximum(free * free.T, 1.0)
-            factor = np.where(prior > 0, raised / prior, 1.0)
-        x, y = self._source_of[a], self._source_of[b]
-        both_free = ~holds[labels[a], y] & ~holds[labels[b], x] & self._exclusive[x] & self._exclusive[y]
-        odds = probability / np.maximum(1.0 - probability, 1e-300) * np.maximum(factor[x, y], 1.0)
-        return np.where(both_free, odds / (1.0 + odds), probability)
+        ) / np.maximum(self._records, 1.0)[:, None]  # fmt: skip
+        chance = np.array([unlinked[x, y] * unlinked[y, x] for x, y in source_pairs(sources)])
+        chance = (np.maximum(both, 0.0) + _INDEPENDENT * chance) / (np.maximum(pairs, 0.0) + _INDEPENDENT)
+        factor = 1.0 / np.clip(chance, _LEAST_FREE, 1.0)
+        odds = self._probability / np.maximum(1.0 - self._probability, 1e-300) * factor[self._pair]
+        return np.where(free, odds / (1.0 + odds), self._probability)

@@ -2,14 +2,13 @@
 
 Rules:
 
-- **Placebo**: inside a duplicate-free source every pair over the threshold is false. The rate of such pairs, carried
-  over to pairs of sources, gives the false links before clustering: ``n_i n_j sqrt(f_i f_j)``.
-- One record of a source to a person removes a false link unless both its ends are free, that is, have no true partner
-  that outbids it; so after clustering the count is scaled by the share of free records on either side.
-- **Recall** is the true links found over the matches that the model expects among all pairs of records. It cannot see
-  matches that no pass brought together, so it is an upper bound and is called one.
-- Within a source that may hold duplicates there is no placebo; there alone the model's own posterior is used, which
-  elsewhere understates error several times over and is never reported as the error rate.
+- **False links** are estimated from pairs that are known to be false (:mod:`linkage.matching.false_links`), never from
+  the model's own posterior, which understates error several times over; only where no source is free of duplicates
+  is there nothing else.
+- **Recall** is the true links found over the matches there are. Those are the matches among the pairs compared, held
+  against the placebo (:mod:`linkage.matching.calibration`), and those that no pass brought together
+  (:mod:`linkage.matching.capture`).
+- Every estimate has an interval. What rests on few pairs says so by its width.
 
 Sources: Blakely and Salmond 2002 (duplicate method); Dasylva and Goussanou 2022; research on simulated consortia.
 """
@@ -23,6 +22,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from linkage.matching.described import IdentifierShares, LinkRate, WeightHistogram, identifier_shares, weight_histogram
+from linkage.matching.false_links import false_links, repeated_persons
 from linkage.matching.persons import Persons
 from linkage.matching.score import LINK_THRESHOLD, Scored
 from linkage.spec.model import LinkageSpec
@@ -33,12 +33,22 @@ class _Frozen(BaseModel):
 
 
 class Estimate(_Frozen):
-    """Links and what is estimated of them, without labels."""
+    """Links and what is estimated of them, without labels; intervals are to hold 95 % of the time.
+
+    ``estimated_recall_at_most`` is the upper end of the recall's interval.
+    """
 
     links: int
     estimated_false_links: float
+    false_links_interval: tuple[float, float]
     estimated_precision: float
-    estimated_recall_at_most: float
+    estimated_recall: float
+    recall_interval: tuple[float, float]
+
+    @property
+    def estimated_recall_at_most(self) -> float:
+        """The upper end of the recall's interval."""
+        return self.recall_interval[1]
 
 
 class SourceSummary(_Frozen):
@@ -52,12 +62,18 @@ class SourceSummary(_Frozen):
 
 
 class PairQuality(_Frozen):
-    """Two sources (or one with itself, where it is deduplicated)."""
+    """Two sources (or one with itself, where it is deduplicated).
+
+    ``expected_matches`` (with a standard error of ``matches_error``) is how many there are, ``never_compared`` how many
+    of them share no pass.
+    """
 
     source_a: str
     source_b: str
     compared_pairs: int
     expected_matches: float
+    never_compared: float
+    matches_error: float
     before_clustering: Estimate
     after_clustering: Estimate
 
@@ -93,15 +109,23 @@ class Certificate(_Frozen):
     warnings: tuple[str, ...]
 
 
-def estimate(links: int, false_links: float, expected_matches: float) -> Estimate:
-    """Bring an estimated number of false links into the form of a certificate."""
-    false_links = min(false_links, float(links))
-    found = links - false_links
+def estimate(links: int, false: tuple[float, float, float], matches: float, error: float) -> Estimate:
+    """Bring estimates into the form of a certificate.
+
+    ``false`` are false links and the ends of their interval; ``error`` is the standard error of ``matches``.
+    """
+    wrong, low, high = (min(number, float(links)) for number in false)
+
+    def recall(wrong: float, matches: float) -> float:
+        return round(min(1.0, (links - wrong) / matches), 4) if matches > 0.5 else 1.0
+
     return Estimate(
         links=links,
-        estimated_false_links=round(false_links, 1),
-        estimated_precision=round(found / links, 4) if links else 1.0,
-        estimated_recall_at_most=round(min(1.0, found / expected_matches), 4) if expected_matches > 0.5 else 1.0,
+        estimated_false_links=round(wrong, 1),
+        false_links_interval=(round(low, 1), round(high, 1)),
+        estimated_precision=round((links - wrong) / links, 4) if links else 1.0,
+        estimated_recall=recall(wrong, matches),
+        recall_interval=(recall(high, matches + 1.96 * error), recall(low, matches - 1.96 * error)),
     )
 
 
@@ -118,15 +142,6 @@ def linked_pairs(records: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(joined.groupby(["source_a", "source_b"])["links"].sum().reset_index())
 
 
-def _placebo_rates(persons: Persons, records: Mapping[str, int], exclusive: set[str]) -> dict[str, float]:
-    """Return, for each duplicate-free source, the share of its own pairs that reach the threshold."""
-    inside = persons.pairs[persons.pairs["decision"] == "placebo"].groupby("source_a").size()
-    return {
-        name: float(inside.get(name, 0)) / max(records[name] * (records[name] - 1) / 2, 1.0)
-        for name in sorted(exclusive)
-    }
-
-
 def certify(
     scored: Scored,
     persons: Persons,
@@ -137,7 +152,7 @@ def certify(
     """Estimate quality per pair of sources and overall. ``missing`` has each source's missing-value shares."""
     records = {str(name): int(count) for name, count in persons.records.groupby("source").size().items()}
     exclusive = set(records) - set(may_have_duplicates) if len(records) > 1 else set()
-    rates = _placebo_rates(persons, records, exclusive)
+    false = false_links(scored, persons, frozenset(exclusive))
     implied = linked_pairs(persons.records)
     after = dict(
         zip(zip(implied["source_a"], implied["source_b"], strict=True), implied["links"].tolist(), strict=True)
@@ -145,26 +160,23 @@ def certify(
     over = persons.pairs[persons.pairs["match_probability"] > LINK_THRESHOLD]
     ends = [over[["source_a", "source_b"]].min(axis=1), over[["source_a", "source_b"]].max(axis=1)]
     before = over.groupby(ends).size()
-    doubtful = (1.0 - over["match_probability"]).groupby(ends).sum()
 
     pairs = []
     for pair in scored.source_pairs:
         key = (min(pair.source_a, pair.source_b), max(pair.source_a, pair.source_b))
-        known = [rates[name] for name in key if name in rates] or list(rates.values())
-        if key[0] == key[1] or not known:
-            false_before = doubtful.get(key, 0.0)
-        else:
-            false_before = pair.all_pairs * float(np.exp(np.mean(np.log(np.maximum(known, 1e-300)))))
-        linked = after.get(key, 0)
-        free = [max(0.0, 1.0 - linked / records[name]) if name in exclusive else 1.0 for name in key]
+        matches = pair.estimated_matches / (1.0 - pair.lost_share)
+        doubt = pair.matches_error + 0.25 * (matches - pair.estimated_matches)
+        wrong = false[key]
         pairs.append(
             PairQuality(
                 source_a=pair.source_a,
                 source_b=pair.source_b,
                 compared_pairs=int(pair.compared),
-                expected_matches=round(pair.estimated_matches, 1),
-                before_clustering=estimate(int(before.get(key, 0)), false_before, pair.estimated_matches),
-                after_clustering=estimate(linked, false_before * free[0] * free[1], pair.estimated_matches),
+                expected_matches=round(matches, 1),
+                never_compared=round(matches - pair.estimated_matches, 1),
+                matches_error=round(doubt, 1),
+                before_clustering=estimate(int(before.get(key, 0)), wrong.before, matches, doubt),
+                after_clustering=estimate(after.get(key, 0), wrong.after, matches, doubt),
             )
         )
     cross = persons.records.groupby("cluster_id")["source"].nunique()
@@ -195,15 +207,27 @@ def certify(
         histogram=weight_histogram(persons),
         rounds=scored.model.iterations,
         converged=scored.model.converged,
-        warnings=scored.warnings,
+        warnings=scored.warnings + _repeated(persons, frozenset(exclusive)),
+    )
+
+
+def _repeated(persons: Persons, exclusive: frozenset[str]) -> tuple[str, ...]:
+    return tuple(
+        f"{name}: about {number:.0f} pairs of its records look like one person twice; if so, it may have duplicates"
+        for name, number in repeated_persons(persons, exclusive).items()
+        if number >= 1.0
     )
 
 
 def _overall(estimates: Sequence[Estimate], pairs: Sequence[PairQuality]) -> Estimate:
+    false = sum(e.estimated_false_links for e in estimates)
+    below = sum((e.estimated_false_links - e.false_links_interval[0]) ** 2 for e in estimates) ** 0.5
+    above = sum((e.false_links_interval[1] - e.estimated_false_links) ** 2 for e in estimates) ** 0.5
     return estimate(
         sum(e.links for e in estimates),
-        sum(e.estimated_false_links for e in estimates),
+        (false, false - below, false + above),
         sum(pair.expected_matches for pair in pairs),
+        sum(pair.matches_error**2 for pair in pairs) ** 0.5,
     )
 
 

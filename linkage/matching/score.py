@@ -17,13 +17,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from linkage.errors import MatchingError
+from linkage.matching.calibration import Calibration, calibrate
 from linkage.matching.candidates import KeptPairs, Patterns, compare, compared_identifiers, keep
-from linkage.matching.model import Model, PatternCounts, fit, pooled_u
+from linkage.matching.capture import lost_shares
+from linkage.matching.model import Model, PatternCounts, constant, fit, pooled_u
 from linkage.matching.patterns import decode, pair_table, source_pairs
+from linkage.matching.shared_passes import captures, tally
 from linkage.spec.encodings import Encodings
-from linkage.spec.model import LinkageSpec
+from linkage.spec.model import Identifier, LinkageSpec
 from linkage.spec.progress import Report
 
+#: The share of the model's matches that the placebo has to leave, and how often the prior is lowered where it does not.
+_SUPPORTED, _PRIOR_ROUNDS = 0.8, 6
 #: Pairs less likely than this are not kept.
 REVIEW_FLOOR = 0.01
 #: Pairs at least this likely are links; the one-per-source rule, not the threshold, does the work of precision.
@@ -32,13 +37,20 @@ LINK_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class SourcePair:
-    """Two sources (or one with itself): how many pairs there are, were compared, and are estimated to match."""
+    """Two sources (or one with itself): how many pairs there are, were compared, and are estimated to match.
+
+    ``estimated_matches`` are among the pairs compared, with a standard error of ``matches_error``; ``lost_share`` is
+    the share of all matches that no pass brings together, read from the ``passes`` that both sources give.
+    """
 
     source_a: str
     source_b: str
     all_pairs: float
     compared: float
     estimated_matches: float
+    matches_error: float = 0.0
+    lost_share: float = 0.0
+    passes: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,8 @@ class Scored:
     """Links between pass tokens, and the model that scored them.
 
     ``links`` has the columns ``source_a``, ``source_b`` (str), ``pass`` (str), ``token_a``, ``token_b`` (uint64),
-    ``match_weight`` (bits), ``match_probability``, ``pattern`` (uint64).
+    ``match_weight`` (bits), ``match_probability`` (the model's), ``calibrated_probability`` (the same held against the
+    placebo), ``pattern`` (uint64).
     """
 
     links: pd.DataFrame
@@ -74,7 +87,7 @@ def _spread(shares: NDArray[np.float64], fitted: NDArray[np.bool_]) -> NDArray[n
 
 def _links(
     kept: KeptPairs, names: NDArray[np.object_], patterns: Patterns, weight: NDArray[np.float64],
-    probability: NDArray[np.float64],
+    probability: NDArray[np.float64], calibrated: NDArray[np.float64],
 ) -> pd.DataFrame:  # fmt: skip
     pair = pair_table(len(names))[kept.source_a, kept.source_b]
     return pd.DataFrame(
@@ -86,6 +99,7 @@ def _links(
             "token_b": kept.token_b,
             "match_weight": weight[kept.pattern],
             "match_probability": probability[kept.pattern, pair],
+            "calibrated_probability": calibrated[kept.pattern, pair],
             "pattern": patterns.codes[kept.pattern],
         }
     )
@@ -102,6 +116,8 @@ def score(
     A single source is deduplicated. Raises MatchingError where no identifier is shared.
     """
     identifiers = compared_identifiers(sources, spec)
+    if len(sources) > 1 and sum(source.records > 0 for source in sources) < 2:
+        return _alone(sources)
     if not identifiers:
         raise MatchingError(
             "no two sources have an identifier in common",
@@ -121,21 +137,97 @@ def score(
     report("estimating weights without labels", 0.0)
     model = fit(PatternCounts(levels, counted[:, fitted], totals[fitted]), u, identifiers)
     report("estimating weights without labels", 1.0)
-    estimated = _spread(model.match_share, fitted) * totals
     everywhere = model.spread(_spread(model.match_share, fitted), _spread(model.relative_share, fitted))
+    exclusive = np.array([s.source not in may_have_duplicates for s in sources]) & (len(sources) > 1)
+    everywhere, calibration = _supported(everywhere, levels, counted, totals, exclusive)
+    model = model.spread(everywhere.match_share[fitted], everywhere.relative_share[fitted])
     weight, probability = everywhere.weights(levels), everywhere.probabilities(levels)
+    calibrated = calibration.apply(probability)
+    estimated = (calibrated * counted).sum(axis=0)
+    lost = _lost(sources, spec, identifiers, everywhere, calibration, totals, exclusive, fitted)
     names = np.array([source.source for source in sources], dtype=object)
     kept = keep(sources, spec, compared, probability >= REVIEW_FLOOR, lambda done: report("keeping likely pairs", done))
-    parts = [_links(batch, names, patterns, weight, probability) for batch in kept]
+    parts = [_links(batch, names, patterns, weight, probability, calibrated) for batch in kept]
     links = pd.concat(parts, ignore_index=True) if parts else _no_links()
     pairs = tuple(
         SourcePair(
-            sources[a].source, sources[b].source, float(totals[i]), float(counted[:, i].sum()), float(estimated[i])
+            sources[a].source,
+            sources[b].source,
+            float(totals[i]),
+            float(counted[:, i].sum()),
+            float(estimated[i]),
+            float(calibration.error[i]),
+            lost[i],
+            sum(p.name in sources[a].passes and p.name in sources[b].passes for p in spec.passes),
         )
         for i, (a, b) in enumerate(source_pairs(len(sources)))
         if fitted[i]
     )
     return Scored(links, model, pairs, _warnings(model, pairs))
+
+
+def _alone(sources: Sequence[Encodings]) -> Scored:
+    """Return no links: all sources but one are without records."""
+    nothing = np.zeros((0, 8))
+    pairs = tuple(
+        SourcePair(sources[a].source, sources[b].source, 0.0, 0.0, 0.0) for a, b in source_pairs(len(sources)) if a != b
+    )
+    none = np.zeros(len(pairs))
+    model = Model((), nothing, nothing, nothing, nothing, 0.0, none, none, 0, converged=True, estimated=False)
+    return Scored(_no_links(), model, pairs, _warnings(model, pairs))
+
+
+def _supported(
+    model: Model,
+    levels: NDArray[np.uint8],
+    counts: NDArray[np.float64],
+    totals: NDArray[np.float64],
+    exclusive: NDArray[np.bool_],
+) -> tuple[Model, Calibration]:
+    """Lower the share of matches of each pair of sources to what the placebo leaves of it.
+
+    Where two sources have nobody in common, the model finds matches among namesakes and relatives all the same; inside
+    the sources there are as many of them, and so hardly any is left.
+    """
+    for _ in range(_PRIOR_ROUNDS):
+        probability = model.probabilities(levels)
+        calibration = calibrate(probability, counts, totals, exclusive)
+        found, left = (probability * counts).sum(axis=0), (calibration.apply(probability) * counts).sum(axis=0)
+        short = ~np.isnan(calibration.scale) & (left < _SUPPORTED * found)
+        if not short.any():
+            break
+        kept = np.where(short, np.maximum(left, 0.5) / np.maximum(found, 0.5), 1.0)
+        model = model.spread(np.maximum(model.match_share * np.minimum(kept, 1.0), 1e-12), model.relative_share)
+    return model, calibration
+
+
+def _lost(
+    sources: Sequence[Encodings],
+    spec: LinkageSpec,
+    identifiers: tuple[Identifier, ...],
+    model: Model,
+    calibration: Calibration,
+    totals: NDArray[np.float64],
+    exclusive: NDArray[np.bool_],
+    fitted: NDArray[np.bool_],
+) -> dict[int, float]:
+    """Return the share of matches that no pass brings together, by number of the pair of sources."""
+
+    def assess(codes: NDArray[np.uint64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        chance = model.probabilities(decode(codes, len(identifiers)))
+        return chance, calibration.apply(chance)
+
+    counted = tally(sources, spec, identifiers, assess)
+    pairs = source_pairs(len(sources))
+    groups = []
+    for number in np.flatnonzero(fitted):
+        a, b = pairs[number]
+        given = np.array([p.name in sources[a].passes and p.name in sources[b].passes for p in spec.passes])
+        own = [pairs.index((source, source)) for source in (a, b) if exclusive[source] and a != b]
+        scale = float(calibration.scale[number] * totals[number] / totals[own].sum()) if own else 0.0
+        passes = [blocking for blocking, both in zip(spec.passes, given, strict=True) if both]
+        groups.append((passes, captures(counted, int(number), own, scale, given)))
+    return dict(zip(np.flatnonzero(fitted).tolist(), lost_shares(groups), strict=True))
 
 
 def _no_links() -> pd.DataFrame:
@@ -144,18 +236,33 @@ def _no_links() -> pd.DataFrame:
             "source_a": pd.Series(dtype=object), "source_b": pd.Series(dtype=object), "pass": pd.Series(dtype=object),
             "token_a": pd.Series(dtype=np.uint64), "token_b": pd.Series(dtype=np.uint64),
             "match_weight": pd.Series(dtype=np.float64), "match_probability": pd.Series(dtype=np.float64),
-            "pattern": pd.Series(dtype=np.uint64),
+            "calibrated_probability": pd.Series(dtype=np.float64), "pattern": pd.Series(dtype=np.uint64),
         }
     )  # fmt: skip
 
 
 def _warnings(model: Model, pairs: tuple[SourcePair, ...]) -> tuple[str, ...]:
     found = []
+    if not model.estimated:
+        found.append(
+            "too few identifiers or matches to learn from: default weights were used, and figures of quality say little"
+        )
     if not model.converged:
         found.append(f"the model had not settled after {model.iterations} rounds; read its weights before its links")
     found += [
-        f"{pair.source_a} and {pair.source_b}: no pair of records shares a block, so nothing can link"
-        for pair in pairs
-        if pair.compared == 0
+        f"{name}: nearly all records have the same value, so it tells nothing and was not used"
+        for name in constant(model.identifiers, model.u)
     ]
+    for pair in pairs:
+        names = pair.source_a if pair.source_a == pair.source_b else f"{pair.source_a} and {pair.source_b}"
+        if pair.compared == 0:
+            found.append(f"{names}: no pair of records shares a block, so nothing can link")
+        elif pair.estimated_matches < 0.5 and pair.source_a != pair.source_b:
+            found.append(
+                f"{names}: they seem to have nobody in common; what is linked between them is likely to be false"
+            )
+        elif pair.passes < 2:
+            found.append(
+                f"{names}: they share one pass only; matches that it does not bring together cannot be estimated"
+            )
     return tuple(found)

@@ -37,6 +37,7 @@ def model_bytes(scored: Scored) -> bytes:
         "relative_share": model.relative_share.tolist(),
         "iterations": model.iterations,
         "converged": model.converged,
+        "estimated": model.estimated,
         "source_pairs": [asdict(pair) for pair in scored.source_pairs],
         "warnings": list(scored.warnings),
     }
@@ -61,6 +62,7 @@ def read_scored(links: bytes, model: bytes, spec: LinkageSpec) -> Scored:
             relative_share=np.array(content["relative_share"]),
             iterations=content["iterations"],
             converged=content["converged"],
+            estimated=content["estimated"],
         ),
         source_pairs=tuple(SourcePair(**pair) for pair in content["source_pairs"]),
         warnings=tuple(content["warnings"]),

@@ -13,7 +13,7 @@ def show_certificate(console: Console, certificate: Certificate) -> None:
     """Print the links of each pair of sources and overall."""
     table = Table(box=box.SIMPLE_HEAD, title="Links (estimates are made without labels)", title_justify="left")
     table.add_column("sources")
-    for heading in ("links", "false links", "precision", "recall at most"):
+    for heading in ("links", "false links", "precision", "recall"):
         table.add_column(heading, justify="right")
     for pair in certificate.source_pairs:
         name = pair.source_a if pair.source_a == pair.source_b else f"{pair.source_a} - {pair.source_b}"
@@ -37,5 +37,5 @@ def _row(table: Table, name: str, estimate: Estimate) -> None:
         f"{estimate.links:,}",
         f"{estimate.estimated_false_links:,.0f}",
         f"{estimate.estimated_precision:.4f}",
-        f"{estimate.estimated_recall_at_most:.4f}",
+        f"{estimate.estimated_recall:.4f}",
     )

@@ -69,7 +69,7 @@ def _quality(certificate: Certificate, scores: tuple[Scores, Scores] | None) -> 
 
 
 def _estimated_row(table: Table, stage: str, estimated: Estimate) -> None:
-    precision, recall = estimated.estimated_precision, estimated.estimated_recall_at_most
+    precision, recall = estimated.estimated_precision, estimated.estimated_recall
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
     table.add_row(
         f"{stage}, estimated without labels", f"{estimated.links:,}", f"{precision:.4f}", f"{recall:.4f}", f"{f1:.4f}"
