@@ -1,4 +1,4 @@
-"""``linkage review`` and ``linkage local-ids``: what a steward does with tokens that came from the hub."""
+"""``linkage review``, ``agency-ids`` and ``local-ids``: what a steward does with tokens that came from the hub."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 import pandas as pd
 
 from linkage.cli.common import ExistingFile, Folder, NewFile, now, open_keys, refuse_existing
+from linkage.engine.agency_ids import open_agency_ids
 from linkage.engine.answering import (
     LOCAL_ID,
     NOT_HERE,
@@ -61,6 +62,19 @@ def local_ids_command(file: Path, agreement: Path, key: Path, extract: Path, loc
     write_atomically(out, found.to_csv(index=False).encode())
     unknown = int((found[LOCAL_ID] == NOT_HERE).sum())
     click.echo(f"{len(found):,} rows written to {out}; {unknown:,} of persons whom {extract} does not hold")
+
+
+@click.command("agency-ids")
+@click.argument("package", type=ExistingFile)
+@AgreementFile
+@KeyFile
+@click.option("--out", type=NewFile, required=True, help="The CSV file to write: person_token, scoped_id.")
+def agency_ids_command(package: Path, agreement: Path, key: Path, out: Path) -> None:
+    """Open PACKAGE, the lasting IDs that the hub gives your own records; `linkage local-ids` turns the tokens back."""
+    refuse_existing(out)
+    table = open_agency_ids(package, load_agreement(agreement), open_keys(key))
+    write_atomically(out, table.to_csv(index=False).encode())
+    click.echo(f"{len(table):,} records written to {out}")
 
 
 @click.group("review")

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from linkage.cli.common import ExistingFile, Folder, NewFile, now, refuse_existing
 from linkage.cli.explain import hub_explain
+from linkage.cli.hub_registry import hub_agency_ids, hub_end_epoch, hub_rebuild, hub_restore
 from linkage.cli.ids import ids
 from linkage.cli.review import hub_review
 from linkage.engine import journal
@@ -30,8 +31,7 @@ from linkage.exchange.files import write_atomically
 from linkage.governance.heads import head_problems, read_head
 from linkage.governance.ledger import verify_ledger
 from linkage.registry.backup import back_up
-from linkage.registry.guard import CHURN_LIMIT, plan_name
-from linkage.registry.model import EventKind, Plan
+from linkage.registry.guard import CHURN_LIMIT
 from linkage.registry.store import WAIT_SECONDS
 from linkage.registry.verify import Head, Verification
 from linkage.reports.certificate_html import certificate_html
@@ -39,6 +39,7 @@ from linkage.reports.forecast import show_forecast
 from linkage.reports.linkage_run import show_certificate
 from linkage.reports.outputs import describe_output
 from linkage.reports.progress import Phases
+from linkage.reports.registry_plan import show_plan
 
 HubFolder = click.argument("hub", type=Folder)
 
@@ -51,6 +52,8 @@ def hub() -> None:
 hub.add_command(ids)
 hub.add_command(hub_explain)
 hub.add_command(hub_review)
+for command in (hub_agency_ids, hub_end_epoch, hub_rebuild, hub_restore):
+    hub.add_command(command)
 
 
 @hub.command("new")
@@ -134,22 +137,14 @@ def hub_resolve(hub: Path, plan_only: bool, churn_limit: float, confirm: str) ->
         )
         if done.run:
             journal.linked(folder, done.certificate, now())
-    _show_plan(done.plan, done.run)
-    show_certificate(Console(highlight=False), done.certificate)
+    console = Console(highlight=False)
+    show_plan(console, done.plan, done.run)
+    show_certificate(console, done.certificate)
     if done.certificate_file:
         page = done.certificate_file.with_suffix(".html")
         heading = f"{folder.agreement().terms.hub.id}, run {done.run}, {now():%Y-%m-%d}"
         write_atomically(page, certificate_html(done.certificate, heading))
         click.echo(f"certificate: {done.certificate_file}, as a page: {page}")
-
-
-def _show_plan(plan: Plan, run: int) -> None:
-    counts = ", ".join(f"{plan.count(kind):,} {kind.value}" for kind in EventKind if plan.count(kind))
-    click.echo(f"{f'run {run}' if run else f'plan {plan_name(plan)}'}: {counts or 'no ID changes'}")
-    if plan.changed:
-        click.echo(f"{plan.changed:,} existing records change their ID ({plan.churn:.2%})")
-    if plan.conflicts:
-        click.echo(f"{len(plan.conflicts):,} pieces of evidence were not followed; see `linkage hub ids`")
 
 
 @hub.command("release")

@@ -23,6 +23,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "hash": ("steward:hash_command", "Hash an extract's identifiers and seal them for the hub."),
         "seal": ("steward:seal_command", "Seal payload (grades, attendance, wages) for the release room."),
         "review": ("answering:review", "Judge pairs in doubt that the hub asks about, on your own files."),
+        "agency-ids": ("answering:agency_ids_command", "Open the lasting IDs that the hub gives your own records."),
         "local-ids": ("answering:local_ids_command", "Turn tokens in a table from the hub back into your own IDs."),
     },
     "Agencies that already run clkhash": {

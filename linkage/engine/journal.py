@@ -16,7 +16,17 @@ from linkage.engine.receive import Received
 from linkage.engine.rooms import Hub
 from linkage.errors import DisclosureError, LinkageError, Refused, StoreError
 from linkage.exchange.package import package_sha256
-from linkage.governance.events import Disclosed, Enacted, Linked, RefusedRequest, RegistryRun, Restored, ReviewSent
+from linkage.governance.events import (
+    Destroyed,
+    Disclosed,
+    Enacted,
+    Linked,
+    RefusedRequest,
+    RegistryRun,
+    Restored,
+    ReturnedIds,
+    ReviewSent,
+)
 from linkage.governance.events import Received as ReceivedEvent
 from linkage.governance.heads import SignedHead, sign_head
 from linkage.governance.ledger import append, create_ledger, verify_ledger
@@ -126,6 +136,34 @@ def require_same_registry(hub: Hub, registry: Registry) -> None:
             advice="Look with `linkage hub verify`. If it was put back from a backup by hand, do that again with"
             " `linkage hub restore`, which says what is lost and enters it.",
         )
+
+
+def returned_ids(hub: Hub, agency: str, records: int, sha256: str, now: datetime) -> None:
+    """Enter that an agency was given the IDs of its own records."""
+    standing = hub.agreement()
+    event = ReturnedIds(
+        agreement=standing.terms.id,
+        agreement_sha256=standing.sha256,
+        agency=agency,
+        records=records,
+        package_sha256=sha256,
+    )
+    append(ledger_path(hub), event, now)
+
+
+def destroyed(hub: Hub, what: str, files_sha256: tuple[str, ...], method: str, person: str, now: datetime) -> None:
+    """Enter that the hub destroyed what it held."""
+    standing = hub.agreement()
+    event = Destroyed(
+        agreement=standing.terms.id,
+        agreement_sha256=standing.sha256,
+        party=standing.terms.hub.id,
+        what=what,
+        files_sha256=files_sha256,
+        method=method,
+        person=person,
+    )
+    append(ledger_path(hub), event, now)
 
 
 def disclosed(hub: Hub, event: Disclosed, now: datetime) -> SignedHead:

@@ -85,7 +85,8 @@ def resolve(
 ) -> Resolved:
     """Resolve the newest links into the registry, as an update or a rebuild.
 
-    Raises StoreError where there are none, where the run is held, or where the ledger knows another registry.
+    Raises StoreError where there are none, where the run is held, or where the ledger knows another registry; Refused
+    where quality lies below the agreement's floor.
     """
     newest = open_newest_links(hub, report)
     report("clustering", 0.0)

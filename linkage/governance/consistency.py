@@ -103,6 +103,8 @@ def _references(agreement: Agreement) -> Iterator[Problem]:
     yield from expect(("linkage", "key_custodian"), agreement.linkage.key_custodian, "")
     if roles.get(agreement.linkage.key_custodian) == "hub":
         yield ("linkage", "key_custodian"), "the hub may not hold the shared secret: it could try every name"
+    for number, agency in enumerate(agreement.linkage.agency_ids):
+        yield from expect(("linkage", "agency_ids", number), agency, "provider")
     codes = {use.code for use in agreement.purpose.permitted_uses}
     listed = {recipient.party for recipient in agreement.recipients}
     for number, output in enumerate(agreement.outputs):

@@ -161,6 +161,9 @@ def _protection(child: Agreement, parent: Agreement) -> Iterator[Problem]:
     for group in parent.linkage.never_joined:
         if not any(set(group) <= set(mine) for mine in child.linkage.never_joined):
             yield ("linkage", "never_joined"), f"leaves out the parent's group {', '.join(group)}"
+    for agency in child.linkage.agency_ids:
+        if agency not in parent.linkage.agency_ids:
+            yield ("linkage", "agency_ids"), f"lists {agency}, which the parent does not"
     for use in parent.purpose.prohibited_uses:
         if use not in child.purpose.prohibited_uses:
             yield ("purpose", "prohibited_uses"), f"leaves out the parent's: {use}"

@@ -31,6 +31,7 @@ from linkage.governance.requests import (
     EncodeIdentifier,
     Release,
     Request,
+    ReturnIds,
     SealElement,
     SealYear,
     SendReview,
@@ -38,6 +39,7 @@ from linkage.governance.requests import (
 from linkage.governance.sealing import (
     refuse_acceptance,
     refuse_encoding,
+    refuse_return,
     refuse_review,
     refuse_seal_element,
     refuse_seal_year,
@@ -122,6 +124,8 @@ def _specific(agreement: StandingAgreement, request: Request, today: date) -> It
             yield from refuse_acceptance(agreement, request)
         case SendReview():
             yield from refuse_review(agreement, request)
+        case ReturnIds():
+            yield from refuse_return(agreement, request)
         case Release():
             yield from refuse_release(agreement, request, today)
 
@@ -142,6 +146,8 @@ def _permission(agreement: StandingAgreement, request: Request) -> Finding:
             return agreement.cite("parties"), f"{request.sender} is a provider, under this spec and epoch"
         case SendReview():
             return agreement.cite("linkage", "clerical_review"), "agencies may be asked to judge pairs in doubt"
+        case ReturnIds():
+            return agreement.cite("linkage", "agency_ids"), f"{request.party} may have the IDs of its own records"
         case Release():
             listed = output_place(agreement.terms, request.output)
             return agreement.cite(*listed), "it is listed for this recipient, purpose and content"

@@ -96,6 +96,15 @@ class Disclosed(_UnderAgreement):
     clause: Name
 
 
+class ReturnedIds(_UnderAgreement):
+    """An agency was given the IDs of its own records, under names made for it."""
+
+    kind: Literal["returned-ids"] = "returned-ids"
+    agency: Id
+    records: Count
+    package_sha256: _Hex
+
+
 class ReviewSent(_UnderAgreement):
     """An agency was asked to judge pairs that the linkage leaves in doubt."""
 
@@ -141,6 +150,7 @@ Event = Annotated[
     | Restored
     | Disclosed
     | ReviewSent
+    | ReturnedIds
     | RefusedRequest
     | Terminated
     | Destroyed,

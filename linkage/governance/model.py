@@ -102,6 +102,9 @@ class Linkage(Clause):
     never_joined: tuple[tuple[Name, ...], ...] = Field((), description="groups of providers or datasets")
     precedence: tuple[Precedence, ...] = ()
     quality_report: Literal[True] = True
+    agency_ids: tuple[Id, ...] = Field(
+        (), description="providers that may have lasting IDs of their own records, made for each of them alone"
+    )
     clerical_review: ClericalReview = Field("none", description="whether agencies may be asked to judge pairs in doubt")
 
 

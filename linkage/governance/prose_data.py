@@ -174,6 +174,12 @@ def linkage_section(terms: Agreement) -> Section:
         f"Where several sources give {rule.field}, the first of these that has a value stands: {', '.join(rule.order)}."
         for rule in linkage.precedence
     ]
+    if linkage.agency_ids:
+        agencies = listed([party.legal_name for party in terms.parties if party.id in linkage.agency_ids])
+        paragraphs.append(
+            f"The Hub may give {agencies} IDs of the persons in its own records that last from year to year. They are "
+            "made for it alone: they cannot be compared with another Provider's, nor with those of any output."
+        )
     paragraphs += quality_sentences(terms)
     fields = "linkage" if terms.linkage_quality is None else "linkage, linkage_quality"
     return Section("Linkage", fields, tuple(paragraphs))

@@ -98,4 +98,14 @@ class SendReview:
         return f"the hub sends {self.party} pairs to review"
 
 
-Request: TypeAlias = EncodeIdentifier | SealElement | SealYear | AcceptPackage | SendReview | Release
+@dataclass(frozen=True)
+class ReturnIds:
+    """The hub gives an agency the IDs of its own records, under names made for that agency."""
+
+    party: str
+
+    def __str__(self) -> str:
+        return f"the hub gives {self.party} the IDs of its own records"
+
+
+Request: TypeAlias = EncodeIdentifier | SealElement | SealYear | AcceptPackage | SendReview | ReturnIds | Release

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linkage.governance.lookup import Finding, dataset_place, element_place
-from linkage.governance.requests import AcceptPackage, EncodeIdentifier, SealElement, SealYear, SendReview
+from linkage.governance.requests import AcceptPackage, EncodeIdentifier, ReturnIds, SealElement, SealYear, SendReview
 from linkage.governance.standing import StandingAgreement
 
 
@@ -75,6 +75,13 @@ def refuse_review(agreement: StandingAgreement, request: SendReview) -> Iterator
     yield from _provider(agreement, request.party)
     if agreement.terms.linkage.clerical_review == "none":
         yield agreement.cite("linkage"), "clerical_review is `none`: no agency is asked to judge pairs"
+
+
+def refuse_return(agreement: StandingAgreement, request: ReturnIds) -> Iterator[Finding]:
+    """Yield each clause that refuses to give this agency the IDs of its own records."""
+    yield from _provider(agreement, request.party)
+    if request.party not in agreement.terms.linkage.agency_ids:
+        yield agreement.cite("linkage"), f"agency_ids does not list {request.party}"
 
 
 def _provider(agreement: StandingAgreement, party_id: str) -> Iterator[Finding]:

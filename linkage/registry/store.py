@@ -131,6 +131,13 @@ class Registry:
         with snapshot(self._connection, self.path):
             return read.read_runs(self._connection, after)
 
+    def inputs(self) -> frozenset[str]:
+        """Return the SHA-256 of every package that a run was made from."""
+        with snapshot(self._connection, self.path):
+            return frozenset(
+                sha256 for (sha256,) in self._connection.execute("SELECT lower(hex(sha256)) FROM run_input")
+            )
+
     def count(self) -> int:
         """Count the IDs in use, without reading them."""
         with snapshot(self._connection, self.path):

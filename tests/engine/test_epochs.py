@@ -8,11 +8,14 @@ from datetime import timedelta
 import pytest
 from consortium import NOW, children, sign_all
 
+from linkage.engine import journal
 from linkage.engine.matcher import match
 from linkage.engine.receive import held_encodings
 from linkage.engine.registrar import open_registry, resolve
-from linkage.errors import MismatchError, Refused
+from linkage.engine.rotation import DestructionCertificate, end_epoch, plan_ending, verifies_certificate
+from linkage.errors import MismatchError, Refused, StoreError
 from linkage.exchange.secret import Secret
+from linkage.governance.ledger import verify_ledger
 
 
 def _ids(consortium):
@@ -70,3 +73,74 @@ def test_a_package_of_the_epoch_before_and_a_secret_of_the_epoch_before_are_refu
     consortium.receive(consortium.hash("lakeside-district", children(30), "second"))
     with pytest.raises(MismatchError, match="another secret"):
         consortium.receive(consortium.hash("state-colleges", children(30), "second", secret=old_secret))
+
+
+def _rotated(consortium):
+    """Two agencies delivered, were linked, and delivered again under a new secret."""
+    district, college = children(60), children(60, first=20)
+    consortium.receive(consortium.hash("lakeside-district", district), consortium.hash("state-colleges", college))
+    match(consortium.hub, NOW, os.urandom)
+    resolve(consortium.hub, NOW)
+    before = _ids(consortium)
+    _next_epoch(consortium)
+    later = NOW + timedelta(days=1)
+    consortium.receive(consortium.hash("lakeside-district", district, "second", now=later))
+    return before, college, later
+
+
+def test_old_encodings_are_kept_while_an_agency_has_not_come_over(consortium):
+    _, college, later = _rotated(consortium)
+    with pytest.raises(StoreError, match="still needed") as caught:
+        plan_ending(consortium.hub)
+    assert [problem.split()[0] for problem in caught.value.problems] == ["state-colleges", "the"]
+    consortium.receive(consortium.hash("state-colleges", college, "second", now=later))
+    with pytest.raises(StoreError, match="still needed") as caught:
+        plan_ending(consortium.hub)
+    assert len(caught.value.problems) == 1
+
+
+def test_when_all_have_come_over_the_old_encodings_are_destroyed_with_a_certificate_and_ids_stay(consortium):
+    before, college, later = _rotated(consortium)
+    hub, out = consortium.hub, consortium.folder / "certificate.json"
+    consortium.receive(consortium.hash("state-colleges", college, "second", now=later))
+    match(hub, later, os.urandom)
+    resolve(hub, later)
+    ending = plan_ending(hub)
+    assert [(bridge.agency, bridge.records, bridge.known) for bridge in ending.bridges] == [
+        ("lakeside-district", 60, 60),
+        ("state-colleges", 60, 60),
+    ]
+    going = [hub.folder / each.path for each in ending.files]
+    assert len(going) == 5  # two packages in two rooms, and the links made from them
+    certificate = end_epoch(hub, ending, method="deleted, encrypted disk", person="A. Person", out=out, now=later)
+    assert not any(path.exists() for path in going)
+    assert _ids(consortium).equals(before)
+    read = DestructionCertificate.model_validate_json(out.read_text())
+    assert read == certificate
+    assert verifies_certificate(read, hub.agreement().terms.hub.public_keys("release"))
+    forged = read.model_copy(update={"person": "B. Person"})
+    assert not verifies_certificate(forged, hub.agreement().terms.hub.public_keys("release"))
+    entry = verify_ledger(journal.ledger_path(hub)).entries[-1].event
+    assert (entry.kind, set(entry.files_sha256)) == ("destroyed", {each.sha256 for each in ending.files})
+    resolve(hub, later)
+    assert _ids(consortium).equals(before)
+    with pytest.raises(StoreError, match="nothing of an earlier epoch"):
+        plan_ending(hub)
+
+
+def test_what_a_kill_left_half_destroyed_is_certified_whole(consortium):
+    _, college, later = _rotated(consortium)
+    hub, out = consortium.hub, consortium.folder / "certificate.json"
+    consortium.receive(consortium.hash("state-colleges", college, "second", now=later))
+    match(hub, later, os.urandom)
+    resolve(hub, later)
+    ending = plan_ending(hub)
+    (hub.folder / ending.files[-1].path).unlink()
+    (hub.folder / ending.files[-1].path).mkdir()  # deleting stops here, as at a kill
+    with pytest.raises(OSError, match="directory"):
+        end_epoch(hub, ending, method="m", person="p", out=out, now=later)
+    (hub.folder / ending.files[-1].path).rmdir()
+    end_epoch(hub, plan_ending(hub), method="m", person="p", out=out, now=later)
+    read = DestructionCertificate.model_validate_json(out.read_text())
+    assert {each.path for each in read.files} == {each.path for each in ending.files}
+    assert {each.agency for each in read.encodings} == {"lakeside-district", "state-colleges"}
