@@ -55,7 +55,8 @@ class Target:
     """A published row that must look able to be as low as ``low`` and as high as ``high``.
 
     With ``lacking``, the target is the part of the row whose persons that other frame does not hold. With
-    ``either``, one of the two is enough: the exact value is then not known.
+    ``either``, one of the two is enough: the exact value is then not known. With ``less``, a table and a row, the
+    target is the difference of the two rows.
     """
 
     table: int
@@ -64,6 +65,7 @@ class Target:
     high: float
     lacking: int | None = None
     either: bool = False
+    less: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,9 @@ def audit(
         if target.lacking is not None:
             gone = structure.member[:, published[target.table].source] & ~structure.member[:, target.lacking]
             row = sparse.csr_matrix(row.multiply(gone.astype(float)[None, :]))
+            row.eliminate_zeros()
+        if target.less is not None:
+            row = sparse.csr_matrix(row - rows[target.less[0]][target.less[1]])
             row.eliminate_zeros()
         wanted.append(row)
     hidden = sparse.vstack(wanted, format="csr") if wanted else sparse.csr_matrix((0, printed.shape[1]))

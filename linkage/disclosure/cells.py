@@ -4,8 +4,7 @@ Rules:
 
 - Cells that are sums of the same atoms are one cell, whichever table prints them: hidden in one, hidden in all.
 - What an earlier release printed stays printed; what it hid stays hidden and keeps its claim to protection.
-- Where two frames of a population differ, the persons in one and not in the other make *difference cells*:
-  never printed, and primary when they are few.
+- The few persons by whom two published sums differ make cells that are never printed (see differences).
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from linkage.disclosure.differences import Difference, find_differences
 from linkage.disclosure.grouping import CodedProfile
 from linkage.disclosure.population import make_atoms
 from linkage.disclosure.possible import Atoms
@@ -54,15 +54,6 @@ class TableCells:
     cell: np.ndarray
     needs: Needs
     cost: np.ndarray
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The persons of one row of a table who are not in another frame of the population."""
-
-    table: int
-    row: int
-    lacking: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +106,8 @@ def build_system(
         )
         rows.append(matrix)
         found.append(cells)
-    gap_rows, gaps = _difference_rows(atoms, rows)
-    stacked = sparse.vstack([*rows, gap_rows], format="csr")
+    gaps = find_differences(every, [cells.keys for cells in found], rows, atoms, rules)
+    stacked = sparse.vstack([*rows, gaps.matrix], format="csr")
     number, first = collapse(stacked)
     matrix = stacked[first]
     value = matrix @ atoms.amount
@@ -144,13 +135,18 @@ def build_system(
     _keep_published(final[: len(tables)], hideable, (up > 0) | (down > 0))
 
     gap = number[start:]
-    difference_of = dict(zip(reversed(gap.tolist()), reversed(gaps), strict=True))
-    few = (value[gap] > 0) & ((value[gap] < rules.person_threshold) if measure == COUNT else True)
-    gap = np.unique(gap[few & ~hideable[gap] & ~printed_before[gap]])
-    margin = rules.person_threshold - value[gap] if measure == COUNT else value[gap] * rules.amount_range / 100
-    up[gap] = np.maximum(up[gap], margin if rules.protection == "interval" else np.minimum(margin, 1))
-    down[gap] = np.maximum(down[gap], np.minimum(1 if measure == COUNT else margin, value[gap]))
-    hidden[gap] = True
+    difference_of = dict(zip(reversed(gap.tolist()), reversed(gaps.named), strict=True))
+    # The difference of two numbers that are both out is out too.
+    out = [
+        each.less is not None
+        and printed_before[final[each.table].cell[each.row]]
+        and printed_before[final[each.less[0]].cell[each.less[1]]]
+        for each in gaps.named
+    ]
+    unknown = ~hideable[gap] & ~printed_before[gap] & ~np.array(out, dtype=bool)
+    np.maximum.at(up, gap[unknown], gaps.up[unknown])
+    np.maximum.at(down, gap[unknown], gaps.down[unknown])
+    hidden[gap[unknown]] = True
 
     # What was printed before is known for good; a small cell is still not printed twice.
     sensitive = (up > 0) | (down > 0)
@@ -239,22 +235,6 @@ def _price(table: Table, grouping: Sequence[str | None]) -> float:
         name = TOTAL if column is None else column
         price *= table.priority.get(name, SPARE_TOTAL if column is None else 1.0)
     return price
-
-
-def _difference_rows(atoms: Atoms, rows: Sequence[sparse.csr_matrix]) -> tuple[sparse.csr_matrix, list[Difference]]:
-    """For each cell of a frame and each other frame: the cell's atoms that the other frame lacks."""
-    parts, names = [sparse.csr_matrix((0, len(atoms)))], []
-    for table, (matrix, own) in enumerate(zip(rows, atoms.frame_of, strict=True)):
-        for other in range(len(atoms.profiles)):
-            if other == own:
-                continue
-            gone = (atoms.member[:, own] & ~atoms.member[:, other]).astype(float)
-            part = sparse.csr_matrix(matrix.multiply(gone[None, :]))
-            part.eliminate_zeros()
-            some = np.flatnonzero(part @ atoms.amount > 0)
-            parts.append(part[some])
-            names += [Difference(table, int(row), other) for row in some]
-    return sparse.vstack(parts, format="csr"), names
 
 
 def collapse(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:

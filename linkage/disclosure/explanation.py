@@ -68,6 +68,11 @@ def names_of(system: System, causes: Mapping[int, int]) -> dict[int, str]:
         codes = cells.keys[columns].to_numpy(object)
         for row in chosen.tolist():
             names.setdefault(int(cells.cell[row]), " / ".join(map(str, codes[row])))
+    for cell in wanted & system.differences.keys() - names.keys():
+        gap = system.differences[cell]
+        whole = system.tables[gap.table]
+        own = [str(whole.keys.iloc[gap.row][levels[0]]) for levels in whole.table.level_columns]
+        names[cell] = f"the few by whom {' / '.join(own)} differs between two tables"
     return {cell: names[cause] for cell, cause in causes.items() if cause in names}
 
 
@@ -114,6 +119,9 @@ def _named(published: Sequence[Published], target: Target) -> str:
     keys = [name for levels in table.dimensions for name in levels[:1]]
     codes = " / ".join(str(table.frame.iloc[target.row][key]) for key in keys)
     cell = f"release {table.release!r}, table {table.name!r}, cell {codes}"
+    if target.less is not None:
+        narrower = published[target.less[0]]
+        return f"the few persons of {cell}, who are not in table {narrower.name!r} of release {narrower.release!r}"
     if target.lacking is None:
         return cell
     other = next(p for p in published if p.source == target.lacking)

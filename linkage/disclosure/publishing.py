@@ -65,7 +65,8 @@ def what_is_published(
         else:
             gap = system.differences[int(cell)]
             place = int(rows_of[gap.table][gap.row])
-            targets.append(Target(gap.table, place, low, high, gap.lacking, either))
+            less = None if gap.less is None else (gap.less[0], int(rows_of[gap.less[0]][gap.less[1]]))
+            targets.append(Target(gap.table, place, low, high, gap.lacking, either, less))
     return published, targets
 
 
