@@ -96,6 +96,14 @@ def test_a_crowded_block_is_left_out_and_counted(encode_frame, spec):
     assert found.passes["birth-date"].rows == 5
 
 
+def test_a_pass_has_a_cap_of_its_own(encode_frame, spec):
+    assert [p.cap for p in spec.passes if p.name in ("first-year", "names")] == [2, None]
+    rows = [(first, "Lee", f"2001-02-{d:02}", "01234") for first in ("Ann", "Bea") for d in range(1, 4)]
+    found = encode_frame(_people(rows))
+    assert (found.over_cap["first-year"], found.passes["first-year"].rows) == (6, 0)
+    assert (found.over_cap["names"], found.passes["names"].rows) == (0, 6)
+
+
 def test_the_files_order_does_not_survive(spec):
     rows = [(f"N{i}", "Lee", "2001-02-03", "01234") for i in range(200)]
     frame = _people(rows)
