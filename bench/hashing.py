@@ -122,6 +122,7 @@ def ours(path: Path, folder: Path) -> Timed:
         columns={"local_id": "local_id"},
     )  # fmt: skip
     clock("normalising", 1.0)
+    del extract
     receipt = hash_extract(
         examined, agreement=signed.agreement, spec=spec, secret=Secret.new(), keys=signed.keys, out=out, now=now,
         random_bytes=os.urandom, report=clock,

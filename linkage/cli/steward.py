@@ -73,6 +73,8 @@ def hash_command(
         )
         phases("normalising", 1.0)
     click.echo(f"read {extract} ({read.described})")
+    # What was read is not needed any more, and hashing wants the room.
+    del read
     write_quarantine(examined.usable.quarantine, out.with_name(f"{out.name}.quarantine.csv"))
     examined.usable.quarantine.require_within(chosen.quarantine_limit)
     if secret is None:
