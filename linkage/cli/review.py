@@ -11,6 +11,7 @@ import click
 from linkage.cli.common import ExistingFile, Folder, now
 from linkage.engine import journal
 from linkage.engine.question import Post
+from linkage.engine.registrar import open_registry
 from linkage.engine.review import Settled, export_review, import_verdicts
 from linkage.engine.rooms import Hub
 from linkage.reports.progress import Phases
@@ -58,7 +59,11 @@ def review_import(hub: Path, verdicts: tuple[Path, ...]) -> None:
     """
     work = Hub(hub)
     with work.working():
+        with open_registry(work) as registry:
+            journal.require_same_registry(work, registry)
         judged = import_verdicts(work, verdicts, Post(now(), os.urandom))
+        with open_registry(work) as registry:
+            journal.enter_runs(work, registry, now())
     counts = Counter(each.settled for each in judged)
     for settled in Settled:
         if counts[settled]:
