@@ -26,7 +26,7 @@ from linkage.engine.registrar import resolve as run_resolve
 from linkage.engine.releaser import BUNDLE_SUFFIX
 from linkage.engine.releaser import release as run_release
 from linkage.engine.rooms import ROOMS, Hub
-from linkage.errors import StoreError
+from linkage.engine.work import work_of
 from linkage.exchange.files import write_atomically
 from linkage.governance.heads import head_problems, read_head
 from linkage.governance.ledger import verify_ledger
@@ -235,9 +235,16 @@ def hub_status(hub: Path) -> None:
                 ", ".join(payload.get(party.id, [])) or "-",
             )
     console.print(table)
-    try:
-        with open_registry(folder) as registry:
-            head = registry.head()
-            console.print(f"registry: {registry.count():,} student IDs in use after run {head.run}")
-    except StoreError:
+    work = work_of(folder)
+    if work.last_run:
+        console.print(f"registry: {work.students:,} student IDs in use after run {work.last_run}")
+    else:
         console.print("registry: no run yet")
+    if work.certificate is not None:
+        after = work.certificate.after_clustering
+        low, high = after.recall_interval
+        console.print(
+            f"linkage: {after.links:,} links, estimated precision {after.estimated_precision:.3f}, "
+            f"recall {after.estimated_recall:.3f} ({low:.3f} to {high:.3f})"
+        )
+    console.print(f"next: {work.next_step}")
