@@ -126,25 +126,18 @@ def score(
         )
     compared = compare(sources, spec, lambda done: report("comparing within blocks", done))
     patterns = compared.patterns
-    counted = patterns.counts
-    records = [source.records for source in sources]
-    totals = np.maximum(_totals(records), 1.0)
-    fitted = np.array(
-        [a != b or len(sources) == 1 or sources[a].source in may_have_duplicates for a, b in source_pairs(len(sources))]
-    )
-    levels = decode(patterns.codes, len(identifiers))
-    u = pooled_u([source.statistics for source in sources], records, identifiers)
+    u = pooled_u([s.statistics for s in sources], [s.records for s in sources], identifiers)
     report("estimating weights without labels", 0.0)
-    model = fit(PatternCounts(levels, counted[:, fitted], totals[fitted]), u, identifiers)
+    learned = learn(
+        [s.source for s in sources], [s.records for s in sources], patterns, u, identifiers, may_have_duplicates
+    )
     report("estimating weights without labels", 1.0)
-    everywhere = model.spread(_spread(model.match_share, fitted), _spread(model.relative_share, fitted))
-    exclusive = np.array([s.source not in may_have_duplicates for s in sources]) & (len(sources) > 1)
-    everywhere, calibration = _supported(everywhere, levels, counted, totals, exclusive)
-    model = model.spread(everywhere.match_share[fitted], everywhere.relative_share[fitted])
+    counted, fitted, everywhere, calibration = patterns.counts, learned.fitted, learned.everywhere, learned.calibration
+    levels = decode(patterns.codes, len(identifiers))
     weight, probability = everywhere.weights(levels), everywhere.probabilities(levels)
     calibrated = calibration.apply(probability)
     estimated = (calibrated * counted).sum(axis=0)
-    lost = _lost(sources, spec, identifiers, everywhere, calibration, totals, exclusive, fitted)
+    lost = _lost(sources, spec, identifiers, learned)
     names = np.array([source.source for source in sources], dtype=object)
     kept = keep(sources, spec, compared, probability >= REVIEW_FLOOR, lambda done: report("keeping likely pairs", done))
     parts = [_links(batch, names, patterns, weight, probability, calibrated) for batch in kept]
@@ -153,7 +146,7 @@ def score(
         SourcePair(
             sources[a].source,
             sources[b].source,
-            float(totals[i]),
+            float(learned.totals[i]),
             float(counted[:, i].sum()),
             float(estimated[i]),
             float(calibration.error[i]),
@@ -163,7 +156,44 @@ def score(
         for i, (a, b) in enumerate(source_pairs(len(sources)))
         if fitted[i]
     )
-    return Scored(links, model, pairs, _warnings(model, pairs))
+    return Scored(links, learned.model, pairs, _warnings(learned.model, pairs))
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What is learned of counted patterns.
+
+    ``model`` is fitted to the pairs of sources that ``fitted`` flags; ``everywhere`` extends it to all of them, and
+    ``totals`` says how many pairs of records each has. ``exclusive`` flags sources that hold nobody twice.
+    """
+
+    model: Model
+    everywhere: Model
+    calibration: Calibration
+    totals: NDArray[np.float64]
+    fitted: NDArray[np.bool_]
+    exclusive: NDArray[np.bool_]
+
+
+def learn(
+    names: Sequence[str],
+    records: Sequence[int],
+    patterns: Patterns,
+    u: NDArray[np.float64],
+    identifiers: tuple[Identifier, ...],
+    may_have_duplicates: frozenset[str],
+) -> Learned:
+    """Fit the model to the patterns of sources' pairs and hold it against the placebo."""
+    totals = np.maximum(_totals(records), 1.0)
+    pairs = source_pairs(len(names))
+    fitted = np.array([a != b or len(names) == 1 or names[a] in may_have_duplicates for a, b in pairs])
+    exclusive = np.array([name not in may_have_duplicates for name in names]) & (len(names) > 1)
+    levels = decode(patterns.codes, len(identifiers))
+    model = fit(PatternCounts(levels, patterns.counts[:, fitted], totals[fitted]), u, identifiers)
+    everywhere = model.spread(_spread(model.match_share, fitted), _spread(model.relative_share, fitted))
+    everywhere, calibration = _supported(everywhere, levels, patterns.counts, totals, exclusive)
+    model = model.spread(everywhere.match_share[fitted], everywhere.relative_share[fitted])
+    return Learned(model, everywhere, calibration, totals, fitted, exclusive)
 
 
 def _alone(sources: Sequence[Encodings]) -> Scored:
@@ -202,32 +232,26 @@ def _supported(
 
 
 def _lost(
-    sources: Sequence[Encodings],
-    spec: LinkageSpec,
-    identifiers: tuple[Identifier, ...],
-    model: Model,
-    calibration: Calibration,
-    totals: NDArray[np.float64],
-    exclusive: NDArray[np.bool_],
-    fitted: NDArray[np.bool_],
+    sources: Sequence[Encodings], spec: LinkageSpec, identifiers: tuple[Identifier, ...], learned: Learned
 ) -> dict[int, float]:
     """Return the share of matches that no pass brings together, by number of the pair of sources."""
 
     def assess(codes: NDArray[np.uint64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        chance = model.probabilities(decode(codes, len(identifiers)))
-        return chance, calibration.apply(chance)
+        chance = learned.everywhere.probabilities(decode(codes, len(identifiers)))
+        return chance, learned.calibration.apply(chance)
 
     counted = tally(sources, spec, identifiers, assess)
     pairs = source_pairs(len(sources))
     groups = []
-    for number in np.flatnonzero(fitted):
+    for number in np.flatnonzero(learned.fitted):
         a, b = pairs[number]
         given = np.array([p.name in sources[a].passes and p.name in sources[b].passes for p in spec.passes])
-        own = [pairs.index((source, source)) for source in (a, b) if exclusive[source] and a != b]
-        scale = float(calibration.scale[number] * totals[number] / totals[own].sum()) if own else 0.0
+        own = [pairs.index((source, source)) for source in (a, b) if learned.exclusive[source] and a != b]
+        share = learned.totals[number] / learned.totals[own].sum() if own else 0.0
+        scale = float(learned.calibration.scale[number] * share) if own else 0.0
         passes = [blocking for blocking, both in zip(spec.passes, given, strict=True) if both]
         groups.append((passes, captures(counted, int(number), own, scale, given)))
-    return dict(zip(np.flatnonzero(fitted).tolist(), lost_shares(groups), strict=True))
+    return dict(zip(np.flatnonzero(learned.fitted).tolist(), lost_shares(groups), strict=True))
 
 
 def _no_links() -> pd.DataFrame:

