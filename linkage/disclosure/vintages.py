@@ -24,6 +24,8 @@ from linkage.disclosure.tables import Table
 
 Vintage = tuple[str, str, str]
 """Population, measure, and vintage of a table."""
+REFRESHED = 0.95
+"""Share of the larger vintage's persons who are in the other too, from which on they are taken for one population."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ def _vintage(table: Table) -> Vintage:
 
 
 def _nested(first: Sequence[Table], second: Sequence[Table], threshold: int) -> bool:
-    """Whether one of two vintages is known to hold the other; ``first`` and ``second`` are their tables."""
+    """Whether one of two vintages holds the other, or nearly so; ``first`` and ``second`` are their tables."""
     if _vintage(first[0])[:2] != _vintage(second[0])[:2]:
         return False
     if any(table.nested for table in (*first, *second)):
@@ -73,7 +75,8 @@ def _nested(first: Sequence[Table], second: Sequence[Table], threshold: int) -> 
     before, after = _persons(first), _persons(second)
     if not before or not after or before.isdisjoint(after):
         return False
-    return min(len(before - after), len(after - before)) < threshold
+    shared = len(before & after) / max(len(before), len(after))
+    return shared >= REFRESHED or min(len(before - after), len(after - before)) < threshold
 
 
 def _persons(tables: Sequence[Table]) -> set[str]:

@@ -86,6 +86,14 @@ def test_a_vintage_that_holds_the_earlier_one_is_guarded_by_their_difference(fol
     assert counts["N", "10"] == counts["Total", "Total"] == "*"
 
 
+def test_a_refreshed_extract_under_another_vintage_is_compared_all_the_same():
+    before = people(3, 400)
+    after = pd.concat([before.iloc[14:], people(9, 14, 1000)], ignore_index=True)
+    first = protect(Table("t", before, BY, id="id", vintage="2026-11-01"), HIDE, release="a")
+    second = protect(Table("t", after, BY, id="id", vintage="2026-11-15"), HIDE, [first.record], release="b")
+    assert second.certificate.systems[0].vintages == ("2026-11-01", "2026-11-15")
+
+
 def test_two_vintages_in_one_release_are_guarded_too_where_one_holds_the_other():
     fourth, fifth = followed_up()
     tables = [
