@@ -292,8 +292,8 @@ def test_an_unlisted_column_is_refused_with_its_clause_and_nothing_is_written(co
 
 def test_a_repeated_local_id_is_refused_by_row_and_without_its_value(consortium):
     register = children(30)
-    register.loc[7, "local"] = "L00003"
-    with pytest.raises(InputError, match="rows 4, 8") as refused:
+    register.loc[[7, 9, 11], "local"] = "L00003"
+    with pytest.raises(InputError, match="rows 4, 8, 10, 12") as refused:
         consortium.hash("lakeside-district", register)
     assert "L00003" not in str(refused.value)
 
