@@ -21,6 +21,7 @@ import pandas as pd
 
 from linkage import disclosure
 from linkage.disclosure.rates import EDFACTS, rates
+from linkage.disclosure.rules import TOTAL
 from linkage.governance.consistency import joined_against
 from linkage.governance.datasets import Dataset, Element
 from linkage.governance.model import Agreement
@@ -102,5 +103,6 @@ def _rates(terms: Agreement, dataset: Dataset, frames: Sequence[tuple[Element, p
     protected = disclosure.protect(tables, disclosure_rules(control, rates=True), release=f"link rates {dataset.key}")
     for element, _ in frames:
         shown = rates(protected[element.name], [_GROUP], _LINKED, _YES, control.symbol, EDFACTS)
-        for group, rate in zip(shown[_GROUP], shown["rate"], strict=True):
+        in_order = sorted(zip(shown[_GROUP], shown["rate"], strict=True), key=lambda row: (row[0] == TOTAL, row[0]))
+        for group, rate in in_order:
             yield LinkRate(dataset=dataset.key, element=element.name, group=str(group), rate=str(rate))

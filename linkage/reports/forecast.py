@@ -25,8 +25,8 @@ def show_forecast(console: Console, forecast: Forecast) -> None:
         table.add_row(f"{len(rest)} smaller passes", "", "", "", f"{sum(each.pairs for each in rest):,}")
     console.print(table)
     console.print(
-        f"before the run: {forecast.pairs:,} pairs to meet, about {forecast.memory / 1e9:.1f} GB of memory and "
-        f"{duration(forecast.seconds)} on {forecast.processors} processors",
+        f"before the run: {forecast.pairs:,} pairs to meet, about {max(forecast.memory / 1e9, 0.1):.1f} GB of memory "
+        f"and {duration(forecast.seconds)} on {forecast.processors} processors",
         soft_wrap=True,
     )
 
