@@ -119,7 +119,8 @@ def test_the_ledger_records_what_was_disclosed_and_what_was_refused(play: Callab
     assert kinds.count("disclosed") == len(way.bundles)
     assert kinds.count("refused") >= len(way.terms.outputs) * bool(way.terms.review.provider_review_days)
     heads = [part for bundle in way.bundles.values() for part in ("--head", f"{bundle}.head.json")]
-    assert "everything holds" in way.run("hub", "verify", way.hub, *heads)
+    if way.bundles:  # under a frame nothing was linked, so there is no registry to verify
+        assert "everything holds" in way.run("hub", "verify", way.hub, *heads)
 
 
 @pytest.mark.parametrize(
