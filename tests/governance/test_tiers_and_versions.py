@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from linkage.governance.document import AgreementDocument, parse_agreement
 from linkage.governance.drafting import with_parent
 from linkage.governance.requests import SealElement
 from linkage.governance.signatures import signatures_path, write_signatures
-from linkage.governance.standing import load_agreement
+from linkage.governance.standing import StandingAgreement, load_agreement
+from linkage.governance.succession import succession_problems
 from linkage.resources import shipped
 
 GRADE = SealElement("lakeside-district", "enrollment", "GradeLevel")
@@ -170,3 +172,24 @@ def test_a_version_without_its_history_is_refused(child: bytes) -> None:
         document(replaced(child, "\nversion: 1\n", "\nversion: 2\n"))
     assert "names an earlier version" in str(caught.value)
     assert "says under amendments what it changed" in str(caught.value)
+
+
+def test_only_the_next_version_that_all_signed_follows_the_one_in_use(consortium: Consortium, child: bytes) -> None:
+    def standing(content: bytes, *but: str) -> StandingAgreement:
+        # Without its parent, which is about tiers and not about versions.
+        plain = re.sub(rb"\nparent: .*\n", b"\n", content)
+        return consortium.sign(plain, but=but)
+
+    first = standing(child)
+    second_text = amended(re.sub(rb"\nparent: .*\n", b"\n", child))
+    second = standing(second_text)
+    assert succession_problems(None, first) == []
+    assert succession_problems(first, first) == []
+    assert succession_problems(first, second) == []
+    (older,) = succession_problems(second, first)
+    assert "version 2 is in use; version 1 was replaced by it" in older
+    skipped = standing(second_text.replace(first.sha256.encode(), b"0" * 64))
+    (unnamed,) = succession_problems(first, skipped)
+    assert "is the version in use" in unnamed
+    (unsigned,) = succession_problems(first, standing(second_text, "university"))
+    assert "not signed by university" in unsigned
