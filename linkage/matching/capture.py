@@ -9,9 +9,10 @@ Rules:
   is modelled is therefore the *parts*: within a latent class of matches (one, or clean and dirty ones where the counts
   ask for two) a part agrees independently of the others. Which passes a match shares follows from the parts on which
   it agrees, and the counts are fitted by EM with the cell of no pass unseen (a truncated latent class model).
-- A value that agrees as a whole agrees in its parts: a birth date agrees given year and day, not beside them.
-- A block above the cap takes no part in its pass, so a pass may miss a match that agrees on its key. Where the matches
-  which other passes show to agree on it say so, being caught is one more part of its key.
+- A value that agrees as a whole agrees in its parts: a birth date agrees given year and day, not beside them; a name
+  that sounds alike begins alike.
+- A block above a cap takes no part in its pass. A pass that misses matches on whose key other passes show them to agree
+  is left out of the model; how many matches it alone caught then corrects what the model says the others lose.
 """
 
 from __future__ import annotations
@@ -28,20 +29,24 @@ from linkage.spec.model import Pass
 Floats = NDArray[np.float64]
 
 #: Parts beyond these (the least used first) are left out with their passes: agreements are enumerated.
-_MOST_PARTS = 16
+_MOST_PARTS = 13
+#: The least that a class of matches has to be caught to be believed in.
+_LEAST_SEEN = 0.5
 #: How often the parts agree where nothing is known yet: in matches of one class, in clean and in dirty ones; and what
 #: that is worth in matches.
 _ALIKE, _CLEAN, _DIRTY, _PRIOR = 0.75, 0.9, 0.5, 2.0
 #: What all pairs of sources together tell is worth so many matches to each of them.
 _BORROWED = 100.0
-#: Label of the part of an unordered pass by which swapped values share it.
-_SWAP = "swapped in "
-#: Label of the part of a pass by which it catches a match in spite of its cap; a pass that catches less has one.
-_CUT, _WHOLE = "caught in ", 0.98
+#: Label of the part by which two records with swapped names share an unordered pass.
+_SWAP = "swapped"
+#: A pass that catches less of the matches that agree on its key is cut by its cap.
+_WHOLE = 0.9
+#: By what factor the model of the uncut passes may say more than what cut ones catch before it is corrected.
+_BELIEF = 4.0
 #: A pass whose key agrees in fewer matches than this is not taken to miss any by its cap.
 _LEAST_IMPLIED = 20.0
-_ITERATIONS = 400
-_TOLERANCE = 1e-5
+_ITERATIONS = 200
+_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -56,40 +61,41 @@ class Captures:
 class _Keys:
     """The parts of the passes that are in use.
 
-    ``needs`` (passes, parts) says which parts a pass needs; an unordered pass has one more of its own, by which swapped
-    names share it (``swap`` (passes,), -1 for none), and so has a pass that a cap cuts (``caught``). ``within`` (parts,
-    parts) says which are parts of a whole value.
+    ``needs`` (passes, parts) says which parts a pass needs, ``turned`` (passes, parts) which it needs of two records
+    whose names are swapped, and ``unordered`` (passes,) whether it then has them. ``within`` (parts, parts) says which
+    parts a part cannot agree without.
     """
 
     labels: tuple[str, ...]
     needs: NDArray[np.bool_]
-    swap: NDArray[np.int64]
-    caught: NDArray[np.int64]
+    turned: NDArray[np.bool_]
+    unordered: NDArray[np.bool_]
     within: NDArray[np.bool_]
 
 
-def _keys(passes: Sequence[Pass], capped: NDArray[np.bool_] | None = None) -> _Keys:
-    labels = sorted({part.label for blocking in passes for part in blocking.parts})
-    extra = [p for p, blocking in enumerate(passes) if blocking.unordered]
-    cut = [] if capped is None else np.flatnonzero(capped).tolist()
-    size = len(labels) + len(extra) + len(cut)
-    named = (*labels, *(_SWAP + passes[p].name for p in extra), *(_CUT + passes[p].name for p in cut))
-    needs = np.zeros((len(passes), size), dtype=bool)
-    swap = np.full(len(passes), -1, dtype=np.int64)
+def _keys(passes: Sequence[Pass]) -> _Keys:
+    unordered = np.array([blocking.unordered for blocking in passes], dtype=bool)
+    own = sorted({part.label for blocking in passes for part in blocking.parts})
+    labels = (*own, _SWAP) if unordered.any() else tuple(own)
+    needs = np.zeros((len(passes), len(labels)), dtype=bool)
+    turned = np.zeros((len(passes), len(labels)), dtype=bool)
     for p, blocking in enumerate(passes):
         needs[p, [labels.index(part.label) for part in blocking.parts]] = True
-    swap[extra] = len(labels) + np.arange(len(extra))
-    caught = np.full(len(passes), -1, dtype=np.int64)
-    caught[cut] = len(labels) + len(extra) + np.arange(len(cut))
-    within = np.zeros((size, size), dtype=bool)
-    for i, label in enumerate(labels):
-        within[i, : len(labels)] = [other.startswith(f"{label}.") for other in labels]
-    return _Keys(named, needs, swap, caught, within)
+        ways = [part.transform for part in blocking.parts]
+        turned[p, [labels.index(part.label) for part in blocking.parts if ways.count(part.transform) == 1]] = True
+        turned[p, -1] |= blocking.unordered
+    within = np.zeros((len(labels), len(labels)), dtype=bool)
+    for i, label in enumerate(own):
+        name, _, way = label.partition(".")
+        within[i, : len(own)] = [
+            other.startswith(f"{label}.") or (way == "phonetic" and other == f"{name}.initial") for other in own
+        ]
+    return _Keys(labels, needs, turned, unordered, within)
 
 
 def _implied(masks: NDArray[np.bool_], keys: _Keys, without: int = -1) -> NDArray[np.bool_]:
     """Return the passes on whose keys matches are known to agree, by the ordered passes they share."""
-    ordered = masks & (keys.swap < 0)
+    ordered = masks & ~keys.unordered
     if without >= 0:
         ordered[:, without] = False
     agreed = ordered.astype(np.int64) @ keys.needs.astype(np.int64) > 0
@@ -116,12 +122,10 @@ def _agreements(keys: _Keys) -> NDArray[np.bool_]:
 def _shares(agreements: NDArray[np.bool_], keys: _Keys) -> NDArray[np.bool_]:
     """Return the passes that each agreement shares."""
     shared = np.empty((len(agreements), len(keys.needs)), dtype=bool)
-    for p, needed in enumerate(keys.needs):
-        shared[:, p] = agreements[:, needed].all(axis=1)
-        if keys.swap[p] >= 0:
-            shared[:, p] |= agreements[:, keys.swap[p]]
-        if keys.caught[p] >= 0:
-            shared[:, p] &= agreements[:, keys.caught[p]]
+    for p in range(len(keys.needs)):
+        shared[:, p] = agreements[:, keys.needs[p]].all(axis=1)
+        if keys.unordered[p]:
+            shared[:, p] |= agreements[:, keys.turned[p]].all(axis=1)
     return shared
 
 
@@ -170,12 +174,7 @@ def _net(passes: Sequence[Pass], captures: Captures) -> _Net | None:
     if not len(captures.counts):
         return None
     keys = _keys(passes)
-    capped = _caught(captures, keys) < _WHOLE
-    closed = captures.masks | (_implied(captures.masks, keys) & ~capped)
-    if capped.any() and len(keys.labels) + capped.sum() <= _MOST_PARTS:
-        keys = _keys(passes, capped)
-    else:
-        closed |= _implied(captures.masks, keys)
+    closed = captures.masks | _implied(captures.masks, keys)
     agreements = _agreements(keys)
     given = np.ones_like(agreements)
     for part in np.flatnonzero(keys.within.any(axis=1)):
@@ -220,8 +219,7 @@ def _start(labels: tuple[str, ...], whole: NDArray[np.bool_], agree: tuple[float
     chance = np.full((len(agree), 2, len(labels)), 0.02)
     chance[:, 1] = np.array(agree)[:, None]
     chance[:, 1, whole] = 0.98
-    chance[:, :, [label.startswith(_SWAP) for label in labels]] = 0.02
-    chance[:, :, [label.startswith(_CUT) for label in labels]] = 0.5
+    chance[:, :, [label == _SWAP for label in labels]] = 0.02
     return _Chances(labels, chance, np.array([0.8, 0.2])[: len(agree)] / (1.0 if len(agree) == 2 else 0.8))
 
 
@@ -256,13 +254,21 @@ def _fit(nets: Sequence[_Net], prior: _Chances, worth: float) -> tuple[_Chances,
     return chances, lost, likelihood
 
 
+def _seen(net: _Net, chances: _Chances) -> float:
+    """Return how often the class of matches that is caught least is caught."""
+    joint = np.empty((len(net.agreements), len(chances.classes)))
+    _expect(net.agreements, net.given, chances.of(net.labels), chances.classes, joint)
+    return float(((1.0 - net.missing[net.place]) @ joint / joint.sum(axis=0)).min())
+
+
 def lost_shares(groups: Sequence[tuple[Sequence[Pass], Captures]]) -> list[float]:
     """Estimate, for each group of matches (a pair of sources), the share of them that no pass catches.
 
     Each group has the passes that both its sources give, and captures with a column for each. Groups borrow from each
     other how often a part agrees. A group without captures loses what the others lose on average.
     """
-    nets = [_net(passes, captures) for passes, captures in groups]
+    uncut = [_uncut(passes, captures) for passes, captures in groups]
+    nets, parted = [_net(passes, part.captures) for passes, part in uncut], [part for _, part in uncut]
     held = [net for net in nets if net is not None]
     if not held:
         return [0.0] * len(groups)
@@ -273,11 +279,64 @@ def lost_shares(groups: Sequence[tuple[Sequence[Pass], Captures]]) -> list[float
     found = np.array([net.seen.sum() for net in held])
     pooled, lost, likelihood = _fit(held, _start(labels, whole, (_ALIKE,)), _PRIOR)
     two = _fit(held, _start(labels, whole, (_CLEAN, _DIRTY)), _PRIOR)
-    # A second class has to earn its place (BIC): one that is hardly ever caught could stand for any number of matches.
-    if two[2] - likelihood > (len(labels) + 1) / 2 * np.log(max(found.sum(), 2.0)):
+    # A second class has to earn its place (BIC), and be seen: one hardly ever caught could stand for any number.
+    earned = two[2] - likelihood > (len(labels) + 1) / 2 * np.log(max(found.sum(), 2.0))
+    if earned and min(_seen(net, two[0]) for net in held) >= _LEAST_SEEN:
         pooled, lost, _ = two
     if len(held) > 1:
         lost = [_fit([net], pooled, _BORROWED)[1][0] for net in held]
     average = float(1.0 - found.sum() / (found / (1.0 - np.array(lost))).sum())
     own = iter(lost)
-    return [average if net is None else next(own) for net in nets]
+    shares = [average if net is None else next(own) for net in nets]
+    return [
+        share if net is None else _rest(share, part, net, pooled)
+        for share, part, net in zip(shares, parted, nets, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Parted:
+    """Captures by the passes that no cap cuts; how many matches ``only`` the ``cut`` ones caught, and their shares."""
+
+    captures: Captures
+    only: float
+    cut: tuple[tuple[Pass, float], ...]
+
+
+def _uncut(passes: Sequence[Pass], captures: Captures) -> tuple[Sequence[Pass], _Parted]:
+    if not len(captures.counts):
+        return passes, _Parted(captures, 0.0, ())
+    caught = _caught(captures, _keys(passes))
+    kept = caught >= _WHOLE
+    if not kept.any():
+        return passes, _Parted(captures, 0.0, ())
+    masks = captures.masks[:, kept]
+    some = masks.any(axis=1)
+    left = [blocking for blocking, keep in zip(passes, kept, strict=True) if keep]
+    cut = tuple((blocking, float(share)) for blocking, share in zip(passes, caught, strict=True) if share < _WHOLE)
+    return left, _Parted(Captures(masks[some], captures.counts[some]), float(captures.counts[~some].sum()), cut)
+
+
+def _rest(share: float, part: _Parted, net: _Net, chances: _Chances) -> float:
+    """Return the lost share when cut passes are taken in again.
+
+    The model says how many matches the uncut passes lose, and how often cut ones would catch those. Where they catch
+    far fewer, errors keep out of each other's way (one a record, say) and fewer are lost.
+    """
+    found = float(part.captures.counts.sum())
+    if not part.cut or found <= 0:
+        return share
+    joint = np.empty((len(net.agreements), len(chances.classes)))
+    _expect(net.agreements, net.given, chances.of(net.labels), chances.classes, joint)
+    weight = joint.sum(axis=1) * net.missing[net.place]
+    missed = np.ones(len(net.agreements))
+    for blocking, caught in part.cut:
+        parts = [piece.label for piece in blocking.parts]
+        if all(label in net.labels for label in parts):
+            missed *= 1.0 - caught * net.agreements[:, [net.labels.index(label) for label in parts]].all(axis=1)
+    again = 1.0 - float(weight @ missed) / max(float(weight.sum()), 1e-300)
+    expected = max(found * share / (1.0 - share), 1e-9)
+    # The model is corrected where cut passes catch less than a quarter of what it says they would.
+    caught_share = (part.only + 1.0) / (expected * again + 1.0)
+    left = max(expected - part.only, 0.0) * min(1.0, _BELIEF * caught_share)
+    return left / (found + part.only + left)
