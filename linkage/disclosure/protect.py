@@ -112,9 +112,10 @@ def protect(
             if not insider.passed:
                 raise refuse_release(insider, published, release)
         audited.append(attest(system, hidden, outcome, together.vintages, [earlier.release for earlier in before], gap))
+        protects = names_of(system, causes)
         for cells, table in zip(system.tables[: len(own)], published, strict=False):
             frames[table.name] = table.frame
-            explained[table.name] = explain(cells, system, hidden, rules, names_of(system, causes))
+            explained[table.name] = explain(cells, system, hidden, rules, protects)
     ordered = tuple((name, frames[name]) for name in names)
     certificate = DisclosureCertificate(
         release=release, passed=True, rules=rules, systems=tuple(audited), solver=solver_name(),
