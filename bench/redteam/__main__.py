@@ -35,6 +35,7 @@ class Outcome:
     records: int
     lines: tuple[Line, ...]
     weight_length_correlation: float
+    rows_with_strangers: float
     same_name_similarity: float
     strangers_similarity: float
     bytes_shared_between_epochs: int
@@ -83,6 +84,7 @@ def attack(shown: Scene, spec_id: str, targets: int, blocks: int, seed: int, lat
         weight_length_correlation=max(
             (attacks.weight_and_length(seen, people, name) for seen in shown.passes), key=abs
         ),
+        rows_with_strangers=max(attacks.with_strangers(seen, people) for seen in shown.passes),
         same_name_similarity=same,
         strangers_similarity=two,
         bytes_shared_between_epochs=attacks.shared_bytes(shown.passes, later.passes) if later else 0,
@@ -111,7 +113,8 @@ def main(arguments: list[str]) -> None:
     for line in outcome.lines:
         control = "" if line.control is None else f"{line.control:8.2%}"
         print(f"{line.attack:38} {line.worst:8.2%}  {line.worst_pass:14} {control}")
-    print(f"\ncorrelation of a name filter's weight with the name's length: {outcome.weight_length_correlation:+.3f}")
+    print(f"\nrows in a block with another person, worst pass: {outcome.rows_with_strangers:.1%}")
+    print(f"correlation of a name filter's weight with the name's length: {outcome.weight_length_correlation:+.3f}")
     print(
         f"similarity across blocks: {outcome.same_name_similarity:.3f} for one last name, "
         f"{outcome.strangers_similarity:.3f} for two"

@@ -191,6 +191,15 @@ def block_structure(
     return right / max(1, total) * exposed
 
 
+def with_strangers(seen: Encoded, population: Population) -> float:
+    """Return the share of a pass's rows that lie in a block with another person's row."""
+    exposed = 0
+    for rows in _members(seen.blocks).values():
+        persons = population.persons[seen.record[rows]]
+        exposed += len(rows) if (persons != persons[0]).any() else 0
+    return exposed / max(1, len(seen.record))
+
+
 def _described(words: NDArray[np.uint64], spans: dict[str, slice]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     similar = _field_dice(words, spans)
     upper = np.triu_indices(len(words), 1)

@@ -126,9 +126,14 @@ def block_filters(
     keyed: BulkCmac,
     filters: NDArray[np.uint64],
     room: _Room | None = None,
+    places: NDArray[np.int64] | None = None,
 ) -> None:
-    """Write the filters of some records of one identifier under their blocks' keys to ``filters`` (rows, words)."""
+    """Write the filters of some records of one identifier under their blocks' keys to ``filters`` (rows, words).
+
+    ``places`` says to which rows of ``filters``; by default in order.
+    """
     room = room or _Room()
+    places = np.arange(len(rows)) if places is None else places
     found = table.features
     while True:
         written = filter_messages(
@@ -138,7 +143,7 @@ def block_filters(
             break
         room.grow(2 * len(room.messages))
     tags = keyed.permute(room.messages[:written], room.tags).view(np.uint8).reshape(-1, 16)
-    set_bits(table.codes, rows, found.offsets, found.counts, tags, table.identifier.filter.bits, filters)
+    set_bits(table.codes, rows, places, found.offsets, found.counts, tags, table.identifier.filter.bits, filters)
 
 
 def _sorted_parts(parts: list[Blocks]) -> list[Blocks]:
@@ -219,29 +224,31 @@ def encode_pass(plan: EncodingPlan, name: str, derive: Derive, threads: int | No
     """Encode one pass of a plan, on as many threads as there are processors."""
     p = plan.position(name)
     members = np.flatnonzero(plan.present[:, p])
-    checks = np.zeros((len(members), p), dtype=np.uint32)
-    widths = [table.identifier.filter.words for table in plan.tables]
-    starts = np.cumsum([0, *widths])
-    # Records are encoded in the file's order, in which their values lie side by side, and put out in random order.
-    filters = np.zeros((len(members), starts[-1]), dtype=np.uint64)
+    drawn = plan.tokens[p, members]
+    order = np.argsort(drawn)
+    # Records are encoded in the file's order, in which their values lie side by side, and put down in random order.
+    places = np.empty(len(members), dtype=np.int64)
+    places[order] = np.arange(len(members))
+    checks = np.empty((len(members), p), dtype=np.uint32)
+    filters = [np.empty((len(members), table.identifier.filter.words), dtype=np.uint64) for table in plan.tables]
     filtering, checking = BulkCmac(derive(f"filter/{name}")), BulkCmac(derive(f"check/{name}"))
 
     def work(chunks: range) -> None:
         room = _Room()
         for start in chunks:
             rows = members[start : start + _CHUNK_ROWS]
-            end = start + len(rows)
+            own_places = places[start : start + _CHUNK_ROWS]
             own = plan.blocks[rows, p]
             states = filtering.absorb(own)
-            for t, table in enumerate(plan.tables):
-                block_filters(rows, states, table, filtering, filters[start:end, starts[t] : starts[t + 1]], room)
+            for table, found in zip(plan.tables, filters, strict=True):
+                block_filters(rows, states, table, filtering, found, room, own_places)
             if p:
                 if len(rows) * p > len(room.messages):
                     room.grow(len(rows) * p)
                 states = checking.absorb(own)
                 written = check_messages(rows, plan.blocks, plan.present, p, states, checking.last_mask, room.messages)
                 tags = checking.permute(room.messages[:written], room.tags).view(np.uint32).reshape(-1, 4)
-                cut_checks(rows, plan.present, tags, checks[start:end])
+                cut_checks(rows, own_places, plan.present, tags, checks)
 
     workers = threads or os.cpu_count() or 1
     step = _CHUNK_ROWS * workers
@@ -249,16 +256,12 @@ def encode_pass(plan: EncodingPlan, name: str, derive: Derive, threads: int | No
     with ThreadPoolExecutor(workers) as pool:
         for done in [pool.submit(work, share) for share in shares]:
             done.result()
-    drawn = plan.tokens[p, members]
-    order = np.argsort(drawn)
     return EncodedPass(
         name=name,
         blocks=plan.blocks[members[order], p, 0],
         tokens=drawn[order],
-        checks=checks[order],
-        filters={
-            table.identifier.name: filters[order, starts[t] : starts[t + 1]] for t, table in enumerate(plan.tables)
-        },
+        checks=checks,
+        filters={table.identifier.name: found for table, found in zip(plan.tables, filters, strict=True)},
     )
 
 

@@ -47,6 +47,7 @@ def filter_messages(
 def set_bits(
     codes: NDArray[np.int32],
     rows: NDArray[np.int64],
+    places: NDArray[np.int64],
     offsets: NDArray[np.int64],
     counts: NDArray[np.uint8],
     tags: NDArray[np.uint8],
@@ -56,18 +57,33 @@ def set_bits(
     """Set in each row's filter as many bits as a feature owns, at the positions that its tag's bytes give.
 
     ``tags`` has shape (messages, 16), in the order of :func:`filter_messages`; a byte modulo the filter's length is a
-    position.
+    position. The filter of ``rows[i]`` is written to ``filters[places[i]]``, all zeros where the value is missing.
     """
+    words = filters.shape[1]
+    # A byte for each bit, so that setting one does not wait for the one before; eight are gathered at a time.
+    flags = np.zeros(64 * words, dtype=np.uint8)
+    eights = flags.view(np.uint64)
+    last = np.uint8(bits - 1)
     at = 0
     for i in range(len(rows)):
+        place = places[i]
         value = codes[rows[i]]
         if value < 0:
+            for w in range(words):
+                filters[place, w] = 0
             continue
-        for place in range(offsets[value], offsets[value + 1]):
-            for j in range(counts[place]):
-                position = tags[at, j] & (bits - 1)
-                filters[i, position >> 6] |= np.uint64(1) << np.uint64(position & 63)
+        for feature in range(offsets[value], offsets[value + 1]):
+            for j in range(counts[feature]):
+                flags[tags[at, j] & last] = 1
             at += 1
+        for w in range(words):
+            found = np.uint64(0)
+            for k in range(8):
+                # Moves the lowest bit of byte b to bit b of the highest byte.
+                gathered = (eights[8 * w + k] * np.uint64(0x0102040810204080)) >> np.uint64(56)
+                found |= gathered << np.uint64(8 * k)
+                eights[8 * w + k] = 0
+            filters[place, w] = found
 
 
 @njit(cache=True, nogil=True)
@@ -97,17 +113,22 @@ def check_messages(
 
 @njit(cache=True, nogil=True)
 def cut_checks(
-    rows: NDArray[np.int64], present: NDArray[np.bool_], tags: NDArray[np.uint32], checks: NDArray[np.uint32]
+    rows: NDArray[np.int64],
+    places: NDArray[np.int64],
+    present: NDArray[np.bool_],
+    tags: NDArray[np.uint32],
+    checks: NDArray[np.uint32],
 ) -> None:
     """Take the first 32 bits of each tag, never 0, where the record takes part in the earlier pass; else 0.
 
-    ``tags`` has shape (messages, 4), in the order of :func:`check_messages`; ``checks`` (rows, earlier passes).
+    ``tags`` has shape (messages, 4), in the order of :func:`check_messages`; those of ``rows[i]`` are written to
+    ``checks[places[i]]``, a column an earlier pass.
     """
     at = 0
-    for i in range(checks.shape[0]):
+    for i in range(len(rows)):
         for q in range(checks.shape[1]):
             if present[rows[i], q]:
-                checks[i, q] = max(tags[at, 0], np.uint32(1))
+                checks[places[i], q] = max(tags[at, 0], np.uint32(1))
                 at += 1
             else:
-                checks[i, q] = np.uint32(0)
+                checks[places[i], q] = np.uint32(0)

@@ -1,17 +1,22 @@
 """The encoding a second time, straight from docs/encoding.md, one value after another, in plain Python.
 
-It shares nothing with ``linkage``: the standard library, and CMAC from ``cryptography``. It is what another language's
-implementation would look like, and what ``linkage.hashing.encode`` must agree with bit for bit.
+It shares nothing with ``linkage`` but the table of nicknames: the standard library, and CMAC from ``cryptography``. It
+is what another language's implementation would look like, and what ``linkage.hashing.encode`` must agree with bit for bit.
 """
 
+import csv
 import hashlib
 import hmac
 import itertools
 import json
 import math
+from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.cmac import CMAC
+
+_TABLE = Path(__file__).parents[2] / "linkage" / "hashing" / "nicknames.csv"
+NICKNAMES = dict(csv.reader(line for line in _TABLE.read_text(encoding="utf-8").splitlines() if line[0] != "#"))
 
 
 def cmac(key, message):
@@ -42,7 +47,10 @@ def soundex(word):
 def key_part(kind, transform, value):
     """Section 3."""
     if transform == "phonetic":
-        letters = "".join(c for c in value.split(" ")[0] if c.isalpha())
+        first = value.split(" ")[0]
+        if kind == "given_name":
+            first = NICKNAMES.get(first, first)
+        letters = "".join(c for c in first if c.isalpha())
         return soundex(letters) if letters else ""
     if transform == "initial":
         return value[0]
