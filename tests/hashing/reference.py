@@ -1,7 +1,7 @@
 """The encoding a second time, straight from docs/encoding.md, one value after another, in plain Python.
 
 It shares nothing with ``linkage`` but the table of nicknames: the standard library, and CMAC from ``cryptography``. It
-is what another language's implementation would look like, and what ``linkage.hashing.encode`` must agree with bit for bit.
+is what another implementation would look like, and what ``linkage.hashing.encode`` must agree with bit for bit.
 """
 
 import csv
