@@ -1,8 +1,8 @@
 """How fast the hub compares, fits and clusters: ``python -m bench.matching --records 1000000``.
 
-Two registers that share half their people are hashed (not timed here: see bench.hashing), then the hub's steps are
-timed one by one. Where Splink is installed it links the same records in clear text in the same run. With ``--json``
-the last line is one JSON object.
+Two registers that share half their people are hashed in a process of its own (not timed here: see bench.hashing), then
+the hub's steps are timed one by one, reading one pass at a time from the disk as the hub does. Where Splink is
+installed it links the same records in clear text in the same run. With ``--json`` the last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -12,13 +12,19 @@ import hashlib
 import hmac
 import importlib.util
 import json
+import multiprocessing
 import os
+import pickle
 import resource
+import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from bench._registers import registers
 from linkage.engine.steward import token_table
@@ -29,7 +35,7 @@ from linkage.hashing.statistics import field_statistics
 from linkage.matching.persons import resolve_persons
 from linkage.matching.score import score
 from linkage.matching.truth import score_against_truth
-from linkage.spec.encodings import Encodings
+from linkage.spec.encodings import EncodedPass, Encodings, TokenTable
 from linkage.spec.load import load_spec
 
 
@@ -37,15 +43,61 @@ def _derive(label: str) -> bytes:
     return hmac.digest(b"bench", label.encode(), hashlib.sha256)
 
 
-def ours(frames: dict[str, pd.DataFrame], truth: dict[str, pd.Series]) -> dict[str, Any]:
-    """Hash, then time matching and clustering."""
+class _Stored(Mapping[str, EncodedPass]):
+    """Passes that lie on the disk; the last one read is held."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last: EncodedPass | None = None
+
+    def __getitem__(self, name: str) -> EncodedPass:
+        if name not in self:
+            raise KeyError(name)
+        if self._last is None or self._last.name != name:
+            self._last = None
+            self._last = EncodedPass.from_arrow(name, pq.read_table(self._folder / name), load_spec())
+        return self._last
+
+    def __contains__(self, name: object) -> bool:
+        return (self._folder / str(name)).exists()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(path.name for path in self._folder.iterdir()))
+
+    def __len__(self) -> int:
+        return len(list(self._folder.iterdir()))
+
+
+def _hash(records: int, folder: Path) -> None:
+    """Hash both registers to files in ``folder``."""
     spec = load_spec()
-    encodings, tables = [], []
-    for name, frame in frames.items():
+    for name, frame in registers(records)[0].items():
         prepared = prepare(frame, recognise(frame.columns, spec), spec)
         encoded = encode(prepared, spec, _derive, os.urandom)
-        encodings.append(Encodings(name, len(frame), encoded.passes, field_statistics(prepared, os.urandom)))
-        tables.append(token_table(name, encoded.tokens, np.full(len(frame), "", dtype=object)))
+        (folder / name).mkdir()
+        for blocking, found in encoded.passes.items():
+            pq.write_table(found.to_arrow(), folder / name / blocking, compression="none")
+        table = token_table(name, encoded.tokens, np.full(len(frame), "", dtype=object))
+        rest = (len(frame), field_statistics(prepared, os.urandom), table)
+        (folder / f"{name}.pickle").write_bytes(pickle.dumps(rest))
+
+
+def _hashed(records: int, folder: Path) -> tuple[list[Encodings], list[TokenTable]]:
+    hashing = multiprocessing.get_context("spawn").Process(target=_hash, args=(records, folder))
+    hashing.start()
+    hashing.join()
+    encodings, tables = [], []
+    for path in sorted(folder.glob("*.pickle")):
+        count, statistics, table = pickle.loads(path.read_bytes())
+        encodings.append(Encodings(path.stem, count, _Stored(folder / path.stem), statistics))
+        tables.append(table)
+    return encodings, tables
+
+
+def ours(records: int, truth: dict[str, pd.Series], folder: Path) -> dict[str, Any]:
+    """Hash, then time matching and clustering."""
+    spec = load_spec()
+    encodings, tables = _hashed(records, folder)
     # Compile first, so that what is timed is the work.
     small = {name: frame.head(200) for name, frame in registers(400)[0].items()}
     _compile(small)
@@ -76,7 +128,7 @@ def _compile(frames: dict[str, pd.DataFrame]) -> None:
     link(frames)
 
 
-def splink(frames: dict[str, pd.DataFrame], truth: dict[str, pd.Series]) -> dict[str, Any] | None:
+def splink(frames: dict[str, pd.DataFrame]) -> dict[str, Any] | None:
     """Link the same records in clear text with Splink, if it is installed."""
     if importlib.util.find_spec("splink") is None:
         return None
@@ -121,9 +173,10 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=20_000, help="in each register")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    frames, truth = registers(chosen.records)
-    result: dict[str, Any] = {"records": chosen.records, "linkage": ours(frames, truth)}
-    peer = splink(frames, truth)
+    _, truth = registers(chosen.records)
+    with tempfile.TemporaryDirectory() as folder:
+        result: dict[str, Any] = {"records": chosen.records, "linkage": ours(chosen.records, truth, Path(folder))}
+    peer = splink(registers(chosen.records)[0])
     if peer:
         result["splink"] = peer
         result["ratio"] = round(peer["match_seconds"] / result["linkage"]["match_seconds"], 2)
