@@ -178,9 +178,7 @@ def _results(console: Console) -> None:
     console.print(
         f"precision          {estimated.estimated_precision:.4f} estimated without labels, {scores.precision:.4f} true"
     )
-    console.print(
-        f"recall             {estimated.estimated_recall:.4f} estimated, {scores.recall:.4f} true"
-    )
+    console.print(f"recall             {estimated.estimated_recall:.4f} estimated, {scores.recall:.4f} true")
     opened = Path("university/2026")
     console.print("\n[bold]The longitudinal file[/] (first rows and columns)")
     rows = pd.read_parquet(opened / "research-file-rows.parquet")

@@ -43,8 +43,8 @@ def simulate(folder: Path, people: int, seed: int, years: str) -> None:
     """Write a fictional P-20W consortium to FOLDER, which must be new or empty.
 
     Seven agencies (early learning, two K-12 districts, state colleges, workforce, child welfare, vital records) export
-    what they know of the same people, each in its own columns and with its own errors. FOLDER/README.md explains the files, and
-    FOLDER/truth.csv tells who is who.
+    what they know of the same people, each in its own columns and with its own errors. FOLDER/README.md explains the
+    files, and FOLDER/truth.csv tells who is who.
     """
     refuse_occupied(folder)
     span = _years(years)

@@ -27,7 +27,9 @@ MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "signature"
 MAX_MANIFEST_BYTES = 8 << 20
 
-Kind = Literal["encodings", "payload", "links", "crosswalk", "release", "question", "answer", "review", "verdicts", "agency-ids"]
+Kind = Literal[
+    "encodings", "payload", "links", "crosswalk", "release", "question", "answer", "review", "verdicts", "agency-ids"
+]
 Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
