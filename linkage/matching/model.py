@@ -57,7 +57,7 @@ _CONSTANT = 0.999
 #: Fewer identifiers that vary, or fewer expected matches, cannot tell how matches agree.
 _LEAST_IDENTIFIERS, _LEAST_MATCHES = 3, 8.0
 _ITERATIONS = 400
-_TOLERANCE = 1e-6
+_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
