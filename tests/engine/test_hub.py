@@ -299,7 +299,7 @@ def test_a_repeated_local_id_is_refused_by_row_and_without_its_value(consortium)
 
 
 def test_a_serial_number_that_comes_back_on_another_package_is_refused(consortium):
-    serial = bytes(16)
+    serial = bytes(range(16, 32))
     first = consortium.hash(
         "lakeside-district", children(30), random_bytes=lambda n: serial if n == 16 else os.urandom(n)
     )
