@@ -8,17 +8,18 @@ from typing import TypeVar
 
 import click
 
-from linkage.cli.agreement_new import new
+from linkage.cli.agreement_new import new, templates
 from linkage.cli.common import ExistingFile, NewFile, open_keys, today
 from linkage.errors import AgreementError
 from linkage.exchange.files import write_atomically
 from linkage.governance.comparison import Change, compare
-from linkage.governance.decide import standing_refusals
+from linkage.governance.decide import has_ended, standing_refusals
 from linkage.governance.document import read_agreement
 from linkage.governance.explain import explain
 from linkage.governance.render import render_html
 from linkage.governance.schema import agreement_schema
 from linkage.governance.signatures import (
+    absent_signatures,
     read_signatures,
     sign_document,
     signatures_path,
@@ -39,6 +40,7 @@ from linkage.governance.statements import (
     statements_path,
     write_statements,
 )
+from linkage.governance.to_write import to_write
 from linkage.release.measures.definition import measures_in_words
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -71,11 +73,14 @@ def check(file: Path) -> None:
         f"{sum(len(dataset.elements) for dataset in terms.data)} elements, {len(terms.outputs)} outputs"
     )
     click.echo("The document is complete and consistent.")
-    waiting = list(standing_refusals(standing, today()))
-    for clause, reason in waiting:
-        click.echo(f"not in force: {clause}: {reason}")
-    if not waiting:
-        click.echo("It is signed by all parties and in force.")
+    kept = to_write(standing.document, (read_agreement(path).terms for path in templates().values()))
+    if kept:
+        click.echo("Names, contacts, laws or numbers of a template, still to be written by you:")
+    for section, lines in kept.items():
+        click.echo(f"  {section}: line {', '.join(map(str, lines))}")
+    waiting = [reason for _, reason in standing_refusals(standing, today())]
+    when = "no longer" if has_ended(standing, today()) else "not yet"
+    click.echo(f"{when} in force: {'; '.join(waiting)}" if waiting else "It is signed by all parties and in force.")
 
 
 @agreement.command()
@@ -131,7 +136,12 @@ def verify(file: Path, gather: tuple[Path, ...]) -> None:
         click.echo(f"good  {signature.party}: {signature.name}, {signature.date}, key {fingerprint}")
     missing = unsigned_parties(document.terms, signatures)
     if missing:
-        raise AgreementError(f"{file} is not signed by all parties.", [f"missing: {party}" for party in missing])
+        absent = absent_signatures(document, signatures)
+        raise AgreementError(
+            f"{file} is not signed by all parties.",
+            [f"missing: {party}" for party in missing],
+            f"There is {absent}." if absent else "",
+        )
     click.echo("All parties have signed this text.")
 
 

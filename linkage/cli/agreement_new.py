@@ -22,18 +22,23 @@ from linkage.spec.strict_yaml import Path as FieldPath
 
 #: What no question can answer for its parties: they write it, with the template's words before them.
 _TO_WRITE: tuple[FieldPath, ...] = (
+    ("parties",),
     ("purpose",),
     ("methodology",),
     ("data",),
     ("outputs",),
+    ("recipients",),
     ("retention",),
+    ("incident",),
+    ("irb",),
     ("general",),
 )
 _LEAVES = {"research_file": "rows", "table": "tables", "flag_back": "yes or no", "crosswalk": "who is who"}
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
-def _templates() -> dict[str, Path]:
+def templates() -> dict[str, Path]:
+    """Return the ready agreements, by name."""
     return {path.stem: path for path in sorted(shipped("agreements").glob("*.yaml"))}
 
 
@@ -46,7 +51,7 @@ def _line(name: str, path: Path) -> str:
 
 def _listed(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        for name, path in _templates().items():
+        for name, path in templates().items():
             click.echo(_line(name, path))
         ctx.exit()
 
@@ -54,7 +59,7 @@ def _listed(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.command()
 @click.argument("out", type=NewFile)
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_listed, help="List the templates.")
-@click.option("--template", metavar="NAME", help="The ready agreement to start from.")
+@click.option("--template", metavar="NAME", help="The ready agreement to start from, or a draft of your own: its file.")
 @click.option("--id", "agreement_id", metavar="ID", help="The agreement's ID: lower-case letters, digits, hyphens.")
 @click.option("--effective", type=_DAY, metavar="DATE", help="First day.  [default: today]")
 @click.option("--expires", type=_DAY, metavar="DATE", help="Last day.  [default: as long as the template]")
@@ -117,7 +122,8 @@ def new(
     if not schema.exists():
         write_atomically(schema, agreement_schema().encode(), mode=0o644)
     click.echo(f"agreement: {out}  ({written.terms.status})")
-    click.echo("Yours to write in the file: " + ", ".join(str(written.cite(*path)) for path in _TO_WRITE))
+    there = (path for path in _TO_WRITE if path in written.yaml.lines)
+    click.echo("Yours to write in the file: " + ", ".join(str(written.cite(*path)) for path in there))
     click.echo(f"Then: linkage agreement check {out}, render {out}, sign {out}")
 
 
@@ -128,12 +134,14 @@ def _refuse_outside(written: AgreementDocument, above: AgreementDocument) -> Non
 
 
 def _template(name: str | None, asking: bool) -> AgreementDocument:
-    ready = _templates()
+    ready = templates()
     if name is None and asking:
         _say("Templates. Take the one whose outputs are nearest to yours.")
         for each, path in ready.items():
             click.echo(f"  {_line(each, path)}", err=True)
         name = click.prompt("start from", type=click.Choice(list(ready)), show_choices=False, err=True)
+    if name is not None and name not in ready and Path(name).is_file():
+        return read_agreement(Path(name))
     if name not in ready:
         raise AgreementError(
             f"There is no template {name}." if name else "No template was named.",

@@ -43,7 +43,7 @@ from linkage.exchange.private import refuse_existing
 from linkage.exchange.roster import Roster
 from linkage.exchange.secret import SECRET_BYTES, Secret, load_secret
 from linkage.governance.parties import Room
-from linkage.governance.signatures import unsigned_parties
+from linkage.governance.signatures import absent_signatures, unsigned_parties
 from linkage.governance.standing import StandingAgreement
 
 TRANSCRIPT_NAME = "transcript.yaml"
@@ -76,9 +76,10 @@ def roster_of(agreement: StandingAgreement) -> Roster:
     terms = agreement.terms
     missing = unsigned_parties(terms, agreement.signatures)
     if missing:
+        absent = absent_signatures(agreement.document, agreement.signatures)
         raise AgreementError(
             f"{agreement.document.yaml.source} is not signed by all parties, so the keys in it are not relied on.",
-            [f"not signed by {party}" for party in missing],
+            [*(f"not signed by {party}" for party in missing), *filter(None, [absent])],
             "Have every party sign it (`linkage agreement sign`), then make the secret.",
         )
     return Roster(

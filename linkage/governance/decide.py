@@ -18,14 +18,14 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from linkage.errors import Refused
 from linkage.governance.document import Citation
 from linkage.governance.lookup import Finding, dataset_place, element_place, output_place
-from linkage.governance.releasing import refuse_release
+from linkage.governance.releasing import meant_instead, refuse_release
 from linkage.governance.requests import (
     AcceptPackage,
     EncodeIdentifier,
@@ -44,7 +44,7 @@ from linkage.governance.sealing import (
     refuse_seal_element,
     refuse_seal_year,
 )
-from linkage.governance.signatures import unsigned_parties
+from linkage.governance.signatures import absent_signatures, unsigned_parties
 from linkage.governance.standing import StandingAgreement
 from linkage.governance.statements import Termination
 
@@ -78,7 +78,7 @@ def refusals(agreement: StandingAgreement, request: Request, today: date) -> lis
     return [Decision(request, False, clause, reason) for clause, reason in found]
 
 
-def require(agreement: StandingAgreement, requests: Iterable[Request], today: date) -> None:
+def require(agreement: StandingAgreement, requests: Sequence[Request], today: date) -> None:
     """Raise Refused, naming every clause that refuses any of ``requests``."""
     problems = [f"{clause}: {reason}" for clause, reason in standing_refusals(agreement, today)]
     for request in requests:
@@ -88,8 +88,18 @@ def require(agreement: StandingAgreement, requests: Iterable[Request], today: da
         raise Refused(
             f"The agreement {agreement.terms.id} ({agreement.document.yaml.source}) does not allow this.",
             problems,
-            advice="Ask for what the agreement lists, or have the parties amend and sign it.",
+            advice=_advice(agreement, requests),
         )
+
+
+def _advice(agreement: StandingAgreement, requests: Sequence[Request]) -> str:
+    absent = absent_signatures(agreement.document, agreement.signatures)
+    if absent:
+        return f"There is {absent}, or have all parties sign."
+    meant = [name for each in requests if isinstance(each, Release) for name in meant_instead(agreement.terms, each)]
+    if meant:
+        return f"Did you mean {' and '.join(meant)}?"
+    return "Ask for what the agreement lists, or have the parties amend and sign it."
 
 
 def standing_refusals(agreement: StandingAgreement, today: date) -> Iterator[Finding]:
@@ -110,6 +120,12 @@ def standing_refusals(agreement: StandingAgreement, today: date) -> Iterator[Fin
     if agreement.parent is not None:
         for clause, reason in standing_refusals(agreement.parent, today):
             yield agreement.cite("parent"), f"its parent does not stand ({clause}): {reason}"
+
+
+def has_ended(agreement: StandingAgreement, today: date) -> bool:
+    """Tell whether the term is over or a party has ended it, so that waiting would not help."""
+    terminated = any(isinstance(each, Termination) and each.date <= today for each in agreement.statements)
+    return terminated or today > agreement.terms.term.expires
 
 
 def _specific(agreement: StandingAgreement, request: Request, today: date) -> Iterator[Finding]:

@@ -55,6 +55,11 @@ def parse_agreement(content: bytes, source: str) -> AgreementDocument:
     except UnicodeDecodeError:
         raise AgreementError(f"{source} is not UTF-8 text.") from None
     document = load_yaml(text, source, AgreementError)
+    for kind in ("signatures", "statements"):
+        if set(document.data) == {kind}:
+            name = FilePath(source).name
+            given = name.replace(f".{kind}.", ".") if f".{kind}." in name else "the agreement"
+            raise AgreementError(f"{source}: this is the {kind} file; give {given}.")
     read = dataclasses.replace(
         document,
         data={key: _without_extensions(value) for key, value in document.data.items() if not _is_extension(key)},

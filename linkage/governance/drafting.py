@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date
@@ -110,7 +110,10 @@ def keys_in(folder: FilePath) -> dict[str, PublicKeys]:
 def _key_values(document: Document, keys: Mapping[str, PublicKeys]) -> dict[Path, str]:
     values: dict[Path, str] = {}
     missing = []
-    for place, names in _pending_keys(document.data):
+    places = list(_key_places(document.data))
+    for place, names, pending in places:
+        if not pending:
+            continue
         found = next((keys[name] for name in names if name in keys), None)
         if found is None:
             missing.append(f"{names[0]}.pub")
@@ -118,26 +121,30 @@ def _key_values(document: Document, keys: Mapping[str, PublicKeys]) -> dict[Path
             values[(*place, "signing")] = found.signing
             values[(*place, "sealing")] = found.sealing
     if missing:
-        raise AgreementError("The public keys of some parties are missing.", missing)
+        named = {name for _, names, _ in places for name in names}
+        extra = ", ".join(f"{name}.pub" for name in keys if name not in named)
+        advice = (
+            f"The folder also holds {extra}, which the template does not name; rename the party with a draft "
+            "(no --parties-from): put the new name in place of the old one, then give the draft as --template."
+        )
+        raise AgreementError("The public keys of some parties are missing.", missing, advice if extra else "")
     return values
 
 
-def _pending_keys(data: Mapping[str, Value]) -> list[tuple[Path, tuple[str, ...]]]:
-    """Return the place of each key pair that is pending, with the names it may come under."""
-    found: list[tuple[Path, tuple[str, ...]]] = []
+def _key_places(data: Mapping[str, Value]) -> Iterator[tuple[Path, tuple[str, ...], bool]]:
+    """Yield the place of each key pair, the names it may come under, and whether it is pending."""
     parties = data.get("parties")
     for number, party in enumerate(parties if isinstance(parties, list) else ()):
         if not isinstance(party, dict):
             continue
         name, keys, rooms = str(party.get("id")), party.get("keys"), party.get("rooms")
-        if isinstance(keys, dict) and PENDING in keys.values():
-            found.append((("parties", number, "keys"), (name,)))
+        if isinstance(keys, dict):
+            yield ("parties", number, "keys"), (name,), PENDING in keys.values()
         for room in _ROOMS if isinstance(rooms, dict) else ():
             inner = rooms.get(room) if isinstance(rooms, dict) else None
-            if isinstance(inner, dict) and PENDING in inner.values():
-                place = ("parties", number, "rooms", room)
-                found.append((place, (f"{name}.{room}", f"{name}-{room}", room)))
-    return found
+            if isinstance(inner, dict):
+                names = (f"{name}.{room}", f"{name}-{room}", room)
+                yield ("parties", number, "rooms", room), names, PENDING in inner.values()
 
 
 def _with_scalar(line: str, key: str, value: str | int) -> str:

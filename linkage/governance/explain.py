@@ -4,10 +4,10 @@ Rules:
 
 - Asked about an element and a recipient, the answer is one sentence: in which outputs, or why in none. Asked about the
   element alone, there is a sentence for each thing that may happen to it.
-
+- An identifier that is listed for linking alone is answered as such: it is encoded, and nothing else happens to it.
 - An answer comes from the clauses that :mod:`linkage.governance.decide` enforces, and from nothing else.
 - A person may name an element by its column, its CEDS name or its full reference, in any spelling of case and
-  underscores; a recipient by its ID.
+  underscores; a recipient by its ID. What is misspelt is answered with the nearest name.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from linkage.governance.datasets import Dataset, Element
-from linkage.governance.decide import decide, refusals
+from linkage.governance.decide import decide, refusals, standing_refusals
 from linkage.governance.document import Citation
 from linkage.governance.lookup import element_place, output_place
 from linkage.governance.model import Agreement
+from linkage.governance.nearest import did_you_mean, nearest
 from linkage.governance.outputs import Output, Table
 from linkage.governance.prose_parts import listed
 from linkage.governance.requests import Release, SealElement
@@ -37,12 +38,13 @@ class Explanation:
 
 def explain(agreement: StandingAgreement, element: str, recipient: str | None, today: date) -> tuple[Explanation, ...]:
     """Explain what may happen to every element that ``element`` names, for one recipient or for all."""
-    found = list(_named(agreement.terms, element))
+    terms = agreement.terms
+    parties = [party.id for party in terms.parties]
+    if recipient is not None and recipient not in parties and nearest(recipient, parties) is not None:
+        return (Explanation(False, f"{recipient}: no such party{did_you_mean(recipient, parties)}"),)
+    found = list(_named(terms, element))
     if not found:
-        clause = agreement.cite("data")
-        return (
-            Explanation(False, f"{element} is refused: {clause} does not list it, and what is not listed is refused."),
-        )
+        return (_not_in_data(agreement, element, recipient, today),)
     if recipient is not None:
         return tuple(_for_recipient(agreement, dataset, each, recipient, today) for dataset, each in found)
     return tuple(answer for dataset, each in found for answer in _answers(agreement, dataset, each, today))
@@ -58,6 +60,28 @@ def _named(terms: Agreement, name: str) -> Iterator[tuple[Dataset, Element]]:
         for element in dataset.elements:
             if wanted in (_plain(element.name), _plain(element.ceds or element.name)):
                 yield dataset, element
+
+
+def _not_in_data(agreement: StandingAgreement, name: str, recipient: str | None, today: date) -> Explanation:
+    """Answer for an identifier that is listed for linking, or for a name that is not listed anywhere."""
+    terms = agreement.terms
+    for number, identifier in enumerate(terms.linkage.identifiers):
+        if _plain(identifier) == _plain(name):
+            line = agreement.cite("linkage", "identifiers", number).line
+            where = f"may be encoded for linking (linkage.identifiers, line {line})"
+            if recipient is not None:
+                sentence = f"{recipient} may not receive {identifier}: it {where}, and is never sealed or released."
+                return Explanation(False, sentence)
+            waiting = "; ".join(reason for _, reason in standing_refusals(agreement, today))
+            not_now = f" Not now: {waiting}." if waiting else ""
+            return Explanation(not waiting, f"{identifier} {where}; it is never sealed or released.{not_now}")
+    known = [*terms.linkage.identifiers]
+    for dataset in terms.data:
+        for element in dataset.elements:
+            known += [element.name, f"{dataset.key}.{element.name}", element.ceds or element.name]
+    meant = did_you_mean(name, known) or "."
+    clause = agreement.cite("data")
+    return Explanation(False, f"{name} is refused: {clause} does not list it, and what is not listed is refused{meant}")
 
 
 def _plain(name: str) -> str:

@@ -11,11 +11,13 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
 from linkage.governance.consistency import dataset_keys, joined_against
 from linkage.governance.lookup import Finding, element_place, output_place
+from linkage.governance.model import Agreement
+from linkage.governance.nearest import nearest
 from linkage.governance.outputs import Output, Table, cohort_of
 from linkage.governance.parties import NamedUser, Recipient
 from linkage.governance.requests import Release
@@ -58,6 +60,20 @@ def refuse_release(agreement: StandingAgreement, request: Release, today: date) 
     if irb is not None and irb.expires is not None and today > irb.expires:
         yield agreement.cite("irb", "expires"), f"the review board's approval ended on {irb.expires}"
     yield from _review(agreement, output, today)
+
+
+def meant_instead(terms: Agreement, request: Release) -> Iterator[str]:
+    """Yield the listed output, recipient and purpose that a request probably misspelt."""
+    output = terms.output(request.output)
+    named: list[tuple[str, Iterable[str]]] = [(request.output, (each.id for each in terms.outputs))]
+    named.append((request.recipient, (party.id for party in terms.parties)))
+    if output is not None:
+        named.append((request.purpose, output.purposes))
+    for name, listed in named:
+        known = tuple(listed)
+        found = nearest(name, known) if name not in known else None
+        if found is not None:
+            yield found
 
 
 def _elements(agreement: StandingAgreement, request: Release) -> Iterator[Finding]:

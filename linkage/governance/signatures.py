@@ -65,7 +65,7 @@ def sign_document(document: AgreementDocument, party_id: str, keys: PrivateKeys,
         )
     if keys.public.signing != party.signing_keys.signing:
         whose = "its release room" if party.role == "hub" else f"`{party_id}`"
-        raise AgreementError(f"This key is not the one that the agreement pins for {whose}.")
+        raise AgreementError(f"This key is not the one that the agreement pins for {whose}: {_owner(terms, keys)}.")
     fields = {
         "party": party_id,
         "name": party.signatory.name,
@@ -114,6 +114,23 @@ def unsigned_parties(terms: Agreement, signatures: tuple[Signature, ...]) -> tup
     """Return the parties that have not signed, in the agreement's order."""
     signed = {signature.party for signature in signatures}
     return tuple(party.id for party in terms.parties if party.id not in signed)
+
+
+def absent_signatures(document: AgreementDocument, signatures: tuple[Signature, ...]) -> str:
+    """Say that no signature is there at all, as where an agreement was copied alone; else the empty text."""
+    if signatures or document.terms.status == "draft":
+        return ""
+    return f"no {signatures_path(Path(document.yaml.source)).name} beside it; put it there"
+
+
+def _owner(terms: Agreement, keys: PrivateKeys) -> str:
+    """Say whose a key is: the party or room for which the agreement pins it, or else what its file is named."""
+    for party in terms.parties:
+        for place, pair in party.key_pairs():
+            if pair.signing == keys.public.signing:
+                room = "" if party.rooms is None else f".{place[-1]}"
+                return f"it is that of `{party.id}{room}`"
+    return f"it is named `{keys.name}`, and the agreement pins it for nobody"
 
 
 def _problem(terms: Agreement, sha256: str, signature: Signature) -> str | None:

@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from linkage.governance.signatures import unsigned_parties
+from linkage.governance.signatures import absent_signatures, unsigned_parties
 from linkage.governance.standing import StandingAgreement
 
 
@@ -17,6 +17,9 @@ def succession_problems(current: StandingAgreement | None, following: StandingAg
     """Return why ``following`` may not be enacted after ``current``; none if it may."""
     missing = unsigned_parties(following.terms, following.signatures)
     problems = [f"{following.cite('parties')}: not signed by {party}" for party in missing]
+    absent = absent_signatures(following.document, following.signatures)
+    if absent:
+        problems.append(absent)
     if current is None or current.sha256 == following.sha256:
         return problems
     old, new = current.terms, following.terms

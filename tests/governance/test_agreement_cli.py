@@ -61,6 +61,64 @@ def test_new_check_sign_verify_render_one_after_another(study: Path, folder: Pat
     assert study.with_name("agreement.schema.json").exists()
 
 
+def test_check_says_last_why_it_is_not_in_force(study: Path, folder: Path) -> None:
+    def last_line() -> str:
+        return run("agreement", "check", study).output.splitlines()[-1]
+
+    assert last_line() == f"not yet in force: not signed by {', '.join([*PARTIES[:5], 'data-hub', 'university'])}"
+    sign_all(study, folder)
+    key = folder / "keys" / "workforce.key"
+    run("agreement", "declare", "termination", study, "--as", "workforce", "--key", key, "--reason", "Breach")
+    assert last_line().startswith("no longer in force: terminated by workforce")
+
+
+def test_check_lists_the_lines_that_are_still_the_templates(study: Path) -> None:
+    def listed() -> dict[str, str]:
+        said = run("agreement", "check", study).output.split("still to be written by you:\n")
+        lines = said[1].splitlines() if len(said) > 1 else []
+        return dict(line.strip().split(": line ") for line in lines if line.startswith("  "))
+
+    text = study.read_text()
+    number = {word: str(text[: text.index(word)].count("\n") + 1) for word in ("Maya Iyer", "Sam Ford", "number: NSU")}
+    assert listed()["recipients"] == f"{number['Maya Iyer']}, {number['Sam Ford']}"
+    assert listed()["irb"] == number["number: NSU"]
+    mended = text.replace("Maya Iyer, email: m.iyer@", "Ann Bo, email: a.bo@").replace("NSU-2026-0117", "IRB-5")
+    study.write_text(mended)
+    assert listed()["recipients"] == number["Sam Ford"]
+    assert "irb" not in listed()
+
+
+def test_a_file_beside_the_agreement_given_in_its_place_is_named(study: Path, folder: Path) -> None:
+    sign_all(study, folder)
+    said = run("agreement", "check", study.with_name("study.signatures.yaml"), fails=True).output
+    assert "this is the signatures file; give study.yaml." in said
+    study.with_name("study.signatures.yaml").unlink()
+    said = run("agreement", "verify", study, fails=True).output
+    assert "no study.signatures.yaml beside it; put it there" in said
+
+
+def test_a_key_that_the_template_does_not_name_is_named_and_its_party_can_be_renamed(
+    folder: Path, tmp_path: Path, consortium: Consortium
+) -> None:
+    keys = tmp_path / "public-keys"
+    keys.mkdir()
+    for path in (folder / "keys").glob("*.pub"):
+        (keys / path.name).write_bytes(path.read_bytes())
+    (keys / "workforce.pub").unlink()
+    save_keys(consortium.keys("labor-office"), keys)
+    template = ("--template", "longitudinal-research", "--no-ask")
+    said = run("agreement", "new", tmp_path / "a.yaml", *template, "--parties-from", keys, fails=True).output
+    assert "- workforce.pub" in said
+    assert "also holds labor-office.pub, which the template does not name; rename the party" in said
+    draft = tmp_path / "draft.yaml"
+    run("agreement", "new", draft, *template)
+    draft.write_text(draft.read_text().replace("workforce", "labor-office"))
+    mine = tmp_path / "mine.yaml"
+    run("agreement", "new", mine, "--template", draft, "--no-ask", "--parties-from", keys)
+    assert consortium.keys("labor-office").public.signing in mine.read_text()
+    assert "status: active" in mine.read_text()
+
+
 def test_a_changed_file_is_refused_by_name(study: Path, folder: Path) -> None:
     sign_all(study, folder)
     study.write_text(study.read_text().replace("person_threshold: 10 ", "person_threshold: 3 "))
@@ -132,7 +190,9 @@ def test_new_asks_for_what_is_not_given(tmp_path: Path) -> None:
     assert "- {name: Tess Moor, trained_on" in text
     assert "  person_threshold: 15 " in text
     assert "status: draft" in text
-    assert "Yours to write in the file: purpose (line " in said
+    assert "Yours to write in the file: parties (line " in said
+    assert "recipients (line " in said
+    assert "incident (line " in said
     assert "care-2027, version 1: Care: this year" in run("agreement", "check", out).output
 
 

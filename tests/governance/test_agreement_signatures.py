@@ -80,10 +80,14 @@ def test_another_partys_signature_does_not_stand_in(agreement: StandingAgreement
 
 
 def test_only_the_pinned_key_can_sign(consortium: Consortium, agreement: StandingAgreement) -> None:
-    with pytest.raises(AgreementError, match="not the one that the agreement pins for `workforce`"):
+    with pytest.raises(
+        AgreementError, match="not the one that the agreement pins for `workforce`: it is that of `university`"
+    ):
         sign_document(agreement.document, "workforce", consortium.keys("university"), TODAY)
-    with pytest.raises(AgreementError, match="its release room"):
+    with pytest.raises(AgreementError, match=r"its release room: it is that of `data-hub\.matcher`"):
         sign_document(agreement.document, "data-hub", consortium.keys("data-hub.matcher"), TODAY)
+    with pytest.raises(AgreementError, match="it is named `stranger`, and the agreement pins it for nobody"):
+        sign_document(agreement.document, "workforce", consortium.keys("stranger"), TODAY)
     with pytest.raises(AgreementError, match="not a party"):
         sign_document(agreement.document, "stranger", consortium.keys("stranger"), TODAY)
 

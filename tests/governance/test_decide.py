@@ -15,6 +15,7 @@ from linkage.governance.decide import decide, refusals, require
 from linkage.governance.requests import AcceptPackage, EncodeIdentifier, Release, SealElement, SealYear
 from linkage.governance.standing import StandingAgreement
 from linkage.governance.statements import Acknowledgement, Approval, Objection, ReviewOpened, Termination
+from linkage.governance.succession import succession_problems
 
 GRADE = SealElement("lakeside-district", "enrollment", "GradeLevel")
 FILE = Release(
@@ -233,6 +234,31 @@ def test_require_lists_every_refusal_and_the_state_of_the_agreement_once(
 
 def test_require_passes_what_is_allowed(agreement: StandingAgreement) -> None:
     require(agreement, [GRADE, FILE, EARNINGS], TODAY)
+
+
+@pytest.mark.parametrize(
+    ("request_", "advice"),
+    [
+        (replace(FILE, output="reserch-file"), "Did you mean research-file?"),
+        (replace(FILE, recipient="University"), "Did you mean university?"),
+        (replace(FILE, recipient="newspaper"), "Ask for what the agreement lists"),
+        (replace(FILE, recipient="workforce"), "Ask for what the agreement lists"),
+    ],
+)
+def test_a_misspelt_release_is_answered_with_the_name_that_is_listed(
+    agreement: StandingAgreement, request_: Release, advice: str
+) -> None:
+    with pytest.raises(Refused) as caught:
+        require(agreement, [request_], TODAY)
+    assert caught.value.advice.startswith(advice)
+
+
+def test_an_agreement_copied_without_its_signatures_asks_for_their_file(agreement: StandingAgreement) -> None:
+    alone = replace(agreement, signatures=())
+    with pytest.raises(Refused) as caught:
+        require(alone, [GRADE], TODAY)
+    assert "no agreement.signatures.yaml beside it; put it there" in caught.value.advice
+    assert succession_problems(None, alone)[-1] == "no agreement.signatures.yaml beside it; put it there"
 
 
 _WORDS = st.one_of(

@@ -157,6 +157,24 @@ def test_explain_refuses_a_stranger_an_identifier_and_what_is_not_listed(agreeme
     assert sentence.startswith(f"shoe size is refused: {agreement.cite('data')} does not list it")
 
 
+def test_an_identifier_listed_for_linking_alone_is_answered_as_such(agreement: StandingAgreement) -> None:
+    line = agreement.cite("linkage", "identifiers", agreement.terms.linkage.identifiers.index("ssn")).line
+    where = f"may be encoded for linking (linkage.identifiers, line {line})"
+    assert sentences(agreement, "SSN") == [(True, f"ssn {where}; it is never sealed or released.")]
+    refused = f"university may not receive ssn: it {where}, and is never sealed or released."
+    assert sentences(agreement, "ssn", "university") == [(False, refused)]
+    ((allowed, sentence),) = sentences(agreement, "last_name", None, date(2040, 1, 1))
+    assert not allowed
+    assert sentence.endswith("Not now: it expired on 2031-06-30.")
+
+
+def test_a_misspelt_element_or_recipient_is_answered_with_the_nearest(agreement: StandingAgreement) -> None:
+    ((_, sentence),) = sentences(agreement, "DaysAbsnet")
+    assert sentence.endswith("what is not listed is refused; did you mean DaysAbsent?")
+    expected = [(False, "University: no such party; did you mean university?")]
+    assert sentences(agreement, "DaysAbsent", "University") == expected
+
+
 def test_explain_says_that_nothing_flows_when_the_agreement_has_ended(agreement: StandingAgreement) -> None:
     answers = sentences(agreement, "lakeside-district.enrollment.GradeLevel", None, date(2040, 1, 1))
     assert not any(allowed for allowed, _ in answers)
