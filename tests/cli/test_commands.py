@@ -105,15 +105,6 @@ def test_the_demo_plays_every_role_and_shows_the_truth(run, tmp_path):
     signed = json.loads(head.read_text())["count"]
     ledger.write_bytes(b"".join(ledger.read_bytes().splitlines(keepends=True)[: signed - 1]))
     assert "something does not hold" in run("hub", "verify", hub, "--head", head, code=1)
-    # A later table by other columns: protected beside the first one's record, or refused because of it.
-    later = tmp_path / "later.rpkg"
-    result = CliRunner().invoke(
-        main,
-        ["hub", "release", str(tmp_path / "world" / "hub"), "earnings-by-diploma", "--to", "university", "--purpose",
-         "research", "--out", str(later)],
-    )  # fmt: skip
-    assert later.exists() == (result.exit_code == 0)
-    assert ("no hidden cell" if later.exists() else "An earlier release would be undone") in result.output
 
 
 def test_the_demo_does_not_write_over_a_folder(run, tmp_path):
