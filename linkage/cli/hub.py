@@ -154,16 +154,21 @@ def hub_resolve(hub: Path, plan_only: bool, churn_limit: float, confirm: str) ->
 @click.option("--purpose", required=True, metavar="CODE", help="One of the agreement's permitted uses.")
 @click.option("--user", "users", multiple=True, help="A named user it goes to.  [default: all named users]")
 @click.option("--out", type=NewFile, required=True, help=f"The sealed bundle to write ({BUNDLE_SUFFIX}).")
+@click.option("--as-resolved", is_flag=True, help="Release on the last resolved run, though newer packages came.")
 def hub_release(
-    hub: Path, outputs: tuple[str, ...], recipient: str, purpose: str, users: tuple[str, ...], out: Path
-) -> None:
-    """Make OUTPUTS that the agreement lists, protect them, and seal them to their recipient."""
+    hub: Path, outputs: tuple[str, ...], recipient: str, purpose: str, users: tuple[str, ...], out: Path,
+    as_resolved: bool,
+) -> None:  # fmt: skip
+    """Make OUTPUTS that the agreement lists, protect them, and seal them to their recipient.
+
+    Refused while the newest encodings are not matched and resolved (`hub status` says so).
+    """
     refuse_existing(out)
     folder = Hub(hub)
     with folder.working(), Phases() as phases:
         done = run_release(
             folder, outputs, recipient=recipient, purpose=purpose, out=out, now=now(), random_bytes=os.urandom,
-            users=users, report=phases,
+            users=users, as_resolved=as_resolved, report=phases,
         )  # fmt: skip
     for output in done.outputs:
         click.echo(describe_output(output))
@@ -243,8 +248,9 @@ def hub_status(hub: Path) -> None:
     if work.certificate is not None:
         after = work.certificate.after_clustering
         low, high = after.recall_interval
-        console.print(
-            f"linkage: {after.links:,} links, estimated precision {after.estimated_precision:.3f}, "
+        estimates = (
+            f", estimated precision {after.estimated_precision:.3f}, "
             f"recall {after.estimated_recall:.3f} ({low:.3f} to {high:.3f})"
         )
+        console.print(f"linkage: {after.links:,} links{estimates if after.links else ''}")
     console.print(f"next: {work.next_step}")

@@ -34,7 +34,29 @@ Records = click.option(
 
 @click.group()
 def ids() -> None:
-    """Look common student IDs up, and merge, split, pin or withdraw them."""
+    """List common student IDs, look them up, and merge, split, pin or withdraw them."""
+
+
+@ids.command("list")
+@HubFolder
+@click.option("--agency", metavar="AGENCY", help="List the person tokens of this agency, with their IDs.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many to list.")
+def ids_list(hub: Path, agency: str | None, limit: int) -> None:
+    """List IDs, oldest first, with their number of records and the agencies these are of."""
+    with open_registry(Hub(hub)) as registry:
+        if agency is None:
+            lines = [
+                f"{each.id}  {sum(each.records.values()):,} records: {', '.join(each.records)}"
+                for each in registry.list_ids(limit + 1)
+            ]
+        else:
+            lines = [
+                f"{each.id}  {each.key.agency}:{each.key.person_token}"
+                for each in registry.list_records(agency, limit + 1)
+            ]
+    click.echo("\n".join(lines[:limit]) or "none")
+    if len(lines) > limit:
+        click.echo(f"the first {limit:,}; there are more (--limit)", err=True)
 
 
 @ids.command("show")

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from linkage.cli.common import ExistingFile
+from linkage.engine.journal import ledger_path
+from linkage.engine.rooms import Hub
 from linkage.errors import StoreError
 from linkage.exchange.keys import PublicKeys, load_public_keys
 from linkage.governance.document import read_agreement
@@ -16,6 +18,8 @@ from linkage.governance.heads import head_problems, read_head
 from linkage.governance.ledger import repair as repair_ledger
 from linkage.governance.ledger import verify_ledger
 
+LedgerFile = click.argument("file", type=click.Path(path_type=Path, exists=True))
+
 
 @click.group()
 def ledger() -> None:
@@ -23,28 +27,34 @@ def ledger() -> None:
 
 
 @ledger.command()
-@click.argument("file", type=ExistingFile)
+@LedgerFile
 @click.option("--head", "heads", type=ExistingFile, multiple=True, help="A signed head that you kept; may be repeated.")
 @click.option("--key", type=ExistingFile, help="The hub's release key (NAME.pub).")
 @click.option("--agreement", "agreements", type=ExistingFile, help="Or the agreement that pins it.")
 @click.option("--repair", is_flag=True, help="Remove a torn last line, which a crash left and nobody was told of.")
 def verify(file: Path, heads: tuple[Path, ...], key: Path | None, agreements: Path | None, repair: bool) -> None:
-    """Verify the chain of FILE, and that it still reaches every head that you kept.
+    """Verify the chain of FILE (or of a hub's folder), and that it still reaches every head that you kept.
 
     A chain alone cannot show that its end was cut off; a kept head can. Heads come with each result.
     """
+    file = _ledger_file(file)
+    pinned = _hub_key(key, agreements) if heads else None
     if repair and (torn := repair_ledger(file)):
         click.echo(f"removed a torn last line of {len(torn)} bytes")
     verified = verify_ledger(file)
     click.echo(f"ledger {verified.ledger}: {len(verified.entries)} entries, each linked to the one before")
     click.echo(f"head sha256 {verified.head.sha256}")
-    if not heads:
+    if pinned is None:
         click.echo("No kept head was given, so a cut at the end would not show (--head).")
         return
-    problems = head_problems(verified, [read_head(path) for path in heads], _hub_key(key, agreements))
+    problems = head_problems(verified, [read_head(path) for path in heads], pinned)
     if problems:
         raise StoreError(f"{file} breaks faith with what was signed.", problems, "Ask the hub for the whole ledger.")
     click.echo(f"It reaches {'the head' if len(heads) == 1 else f'all {len(heads)} heads'} that you kept.")
+
+
+def _ledger_file(path: Path) -> Path:
+    return ledger_path(Hub(path)) if path.is_dir() else path
 
 
 def _hub_key(key: Path | None, agreement: Path | None) -> PublicKeys:
@@ -56,16 +66,16 @@ def _hub_key(key: Path | None, agreement: Path | None) -> PublicKeys:
 
 
 @ledger.command()
-@click.argument("file", type=ExistingFile)
+@LedgerFile
 @click.option("--kind", metavar="KIND", help="Only entries of this kind, such as disclosed or refused.")
 @click.option("--recipient", metavar="PARTY", help="Only disclosures to this recipient.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def show(file: Path, kind: str | None, recipient: str | None, as_json: bool) -> None:
-    """Show FILE, oldest first, after verifying it.
+    """Show FILE (or the ledger of a hub's folder), oldest first, after verifying it.
 
     Disclosures carry what 34 CFR 99.32 asks for: who received what, when, and for which legitimate interest.
     """
-    for entry in verify_ledger(file).entries:
+    for entry in verify_ledger(_ledger_file(file)).entries:
         event = entry.event
         if kind is not None and event.kind != kind:
             continue

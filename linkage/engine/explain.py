@@ -71,13 +71,14 @@ def _records(hub: Hub, operand: str, decisions: Decisions) -> list[Record]:
             student = registry.lookup(parse_id(operand))
             held = registry.lookup(student.current).records if student.current != student.id else student.records
         return [Record(each.key.agency, each.key.person_token) for each in held]
+    listing = f"`linkage hub ids list HUB --agency {source or 'AGENCY'}` lists tokens"
     if len(start) < SHORTEST_TOKEN:
-        raise InputError(f"{operand}: give at least {SHORTEST_TOKEN} characters of the token")
+        raise InputError(f"{operand}: give at least {SHORTEST_TOKEN} characters of the token", advice=listing)
     found = decisions.find(source, start)
     if len(found) != 1:
         raise InputError(
             f"{operand}: {len(found)} records of the newest packages fit",
-            advice="give more of the token" if found else "`linkage hub ids show` lists the records of an ID",
+            advice="give more of the token" if found else listing,
         )
     return found
 

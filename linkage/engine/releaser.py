@@ -5,6 +5,7 @@ Rules:
 - Nothing is made before the agreement allows it, and everything that is made passed the disclosure audit.
 - Payload is plain text only in the release room's own scratch folder, which is emptied when the work ends, however it
   ends; what a kill leaves there is swept before the next.
+- Links older than the newest packages are released on only when that is asked for.
 - What is refused is entered in the ledger as well as what is released.
 - The bundle is sealed to the recipient's pinned key; the disclosure is entered in the ledger as 34 CFR 99.32 asks,
   and the ledger's signed head goes out beside the bundle.
@@ -41,7 +42,8 @@ from linkage.engine.payload import PAYLOAD_MEMBER
 from linkage.engine.receive import latest
 from linkage.engine.rooms import Hub, provider_keys, store_file
 from linkage.engine.steward import context_of
-from linkage.errors import InputError, PackageError
+from linkage.engine.work import work_of
+from linkage.errors import InputError, PackageError, StoreError
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
@@ -110,15 +112,17 @@ def release(
     now: datetime,
     random_bytes: Callable[[int], bytes],
     users: tuple[str, ...] = (),
+    as_resolved: bool = False,
     report: Report = lambda _phase, _done: None,
 ) -> Released:
     """Make outputs that the agreement lists and seal them to their recipient.
 
-    Raises Refused with every clause, DisclosureError where the audit fails, InputError where payload is missing.
+    Raises Refused with every clause, DisclosureError where the audit fails, InputError where payload is missing,
+    StoreError where the newest packages are not in the links yet, unless ``as_resolved``.
     """
     asked = f"release of {', '.join(output_ids)} to {recipient} for {purpose}"
     with journal.noting_refusals(hub, asked, now):
-        return _release(hub, output_ids, recipient, purpose, out, now, random_bytes, users, report)
+        return _release(hub, output_ids, recipient, purpose, out, now, random_bytes, users, as_resolved, report)
 
 
 def _release(
@@ -130,6 +134,7 @@ def _release(
     now: datetime,
     random_bytes: Callable[[int], bytes],
     users: tuple[str, ...],
+    as_resolved: bool,
     report: Report,
 ) -> Released:
     agreement = hub.agreement()
@@ -138,6 +143,8 @@ def _release(
     assert party is not None, "a permitted release has a recipient that is a party"
     certificate = read_certificate(hub)
     require_floor(agreement, certificate)
+    if not as_resolved:
+        _require_current(hub)
     name = f"{now:%Y%m%dT%H%M%S}-{random_bytes(4).hex()}"
     report("crosswalk", 0.0)
     crosswalk = read_crosswalk(hub, make_crosswalk(hub, name, recipient, now, random_bytes), agreement)
@@ -188,6 +195,15 @@ def _release(
         store_file(sealed, out)
         report("sealing", 1.0)
     return Released(name, out, head, persons, tuple(outputs))
+
+
+def _require_current(hub: Hub) -> None:
+    work = work_of(hub)
+    if work.packages and not work.resolved:
+        raise StoreError(
+            f"not released, for {work.next_step}",
+            advice=f"or release on run {work.last_run}, the last that was resolved, with --as-resolved",
+        )
 
 
 def _make(

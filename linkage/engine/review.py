@@ -29,7 +29,7 @@ from linkage.engine.question import Post
 from linkage.engine.registrar import open_registry
 from linkage.engine.rooms import Hub, provider_keys, store_file
 from linkage.engine.steward import context_of
-from linkage.errors import InputError, PackageError, StoreError
+from linkage.errors import InputError, PackageError, Refused, StoreError
 from linkage.exchange.files import write_atomically
 from linkage.exchange.manifest import Heading, Manifest
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
@@ -111,6 +111,10 @@ def export_review(
 ) -> tuple[Packet, ...]:
     """Write a packet for each agency that has a record in a pair in doubt. Raises Refused where it may not be asked."""
     agreement = hub.agreement()
+    if agreement.terms.linkage.clerical_review == "none":
+        raise Refused(
+            "The agreement lets no agency be asked about pairs: amend it to `linkage.clerical_review: by_agencies`."
+        )
     newest = open_newest_links(hub, report)
     report("choosing pairs", 0.0)
     asked_before = set() if again else {(each.a, each.b) for each in _asked(hub)}

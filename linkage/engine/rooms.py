@@ -44,9 +44,10 @@ class Hub:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         if not (folder / "agreement").is_dir():
+            inside = all(Path(name).is_dir() for name in ("agreement", *ROOMS))
             raise StoreError(
                 f"{folder} is not a hub's folder",
-                advice=f"make one with `linkage hub new {folder} --name NAME`",
+                advice="the current folder is one: give `.`" if inside else "is the path right?",
             )
 
     @classmethod

@@ -2,7 +2,7 @@
 
 Rules:
 
-- An ID is 40 random bits and a check character, written ``7KQ-M2X-9RT``. Nothing of a person, a record or a clock
+- An ID is 40 random bits and a check character, written ``7KQ-M2X-9RP``. Nothing of a person, a record or a clock
   goes into it, so nothing comes out of it.
 - The alphabet is Crockford's base 32: no I, L, O or U. Reading takes lower case, spaces or hyphens anywhere, O for
   0, and I or L for 1.
@@ -74,7 +74,7 @@ def is_id(text: str) -> bool:
 def parse_id(text: str) -> str:
     """Read an ID as people write it and return its one canonical form; raises InputError."""
     values = [_VALUES.get(character, -1) for character in text.upper() if character not in "- "]
-    advice = "An ID looks like 7KQ-M2X-9RT; ask for it again, or copy it from the crosswalk."
+    advice = "An ID looks like 7KQ-M2X-9RP; ask for it again, or see `linkage hub ids list`."
     if len(values) != LENGTH or -1 in values:
         raise InputError(f"This is not a common student ID: expected {LENGTH} letters and digits.", advice=advice)
     if damm(np.array([values], dtype=np.uint8))[0] != 0:

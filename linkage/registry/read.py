@@ -31,6 +31,22 @@ class Holding:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """An ID that holds records: how many of each agency, those that are withheld among them."""
+
+    id: str
+    records: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class ListedRecord:
+    """A record of an agency, and the ID that it is under."""
+
+    key: RecordKey
+    id: str
+
+
+@dataclass(frozen=True)
 class NamedConflict:
     """Evidence that was not followed, with the IDs it concerns; ``other`` is empty if it is one ID's own."""
 
@@ -175,7 +191,7 @@ def find_student(connection: sqlite3.Connection, identifier: str) -> int:
     if row is None:
         raise StoreError(
             f"The ID {identifier} was never given by this registry.",
-            advice="Check that it is of this hub: an agency's or a release's own IDs are not common student IDs.",
+            advice="An agency's or a release's own IDs are not common student IDs; `linkage hub ids list` lists those.",
         )
     return int(row[0])
 
@@ -255,6 +271,35 @@ def count_students(connection: sqlite3.Connection) -> int:
     """Count the IDs in use: neither merged nor without a record to show."""
     (count,) = connection.execute("SELECT count(DISTINCT student) FROM record WHERE withheld = ''").fetchone()
     return int(count)
+
+
+def list_ids(connection: sqlite3.Connection, limit: int) -> tuple[Listed, ...]:
+    """List the first IDs that hold records, oldest first; reads no more of the registry than these."""
+    rows = connection.execute(
+        """SELECT s.id, name, count(*) FROM (
+               SELECT student, id FROM student
+               WHERE EXISTS (SELECT 1 FROM record WHERE record.student = student.student) ORDER BY student LIMIT ?
+           ) s CROSS JOIN record USING (student) JOIN agency USING (agency)
+           GROUP BY s.student, name ORDER BY s.student, name""",
+        (limit,),
+    ).fetchall()
+    found: dict[str, dict[str, int]] = {}
+    for identifier, agency, count in rows:
+        found.setdefault(identifier, {})[agency] = count
+    return tuple(Listed(identifier, records) for identifier, records in found.items())
+
+
+def list_records(connection: sqlite3.Connection, agency: str, limit: int) -> tuple[ListedRecord, ...]:
+    """List the first records of an agency by token; raises StoreError for one that has none here."""
+    known = dict(connection.execute("SELECT name, agency FROM agency ORDER BY name").fetchall())
+    if agency not in known:
+        raise StoreError(f"The registry has no record of {agency!r}.", advice=f"It has records of {', '.join(known)}.")
+    rows = connection.execute(
+        "SELECT lower(hex(person_token)), id FROM record JOIN student USING (student)"
+        " WHERE agency = ? ORDER BY person_token LIMIT ?",
+        (known[agency], limit),
+    ).fetchall()
+    return tuple(ListedRecord(RecordKey(agency, token), identifier) for token, identifier in rows)
 
 
 def read_history(connection: sqlite3.Connection, student: int) -> tuple[PastEvent, ...]:

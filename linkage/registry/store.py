@@ -105,6 +105,16 @@ class Registry:
         with snapshot(self._connection, self.path):
             return read.read_student(self._connection, read.find_student(self._connection, canonical))
 
+    def list_ids(self, limit: int) -> tuple[read.Listed, ...]:
+        """List the first ``limit`` IDs that hold records, oldest first."""
+        with snapshot(self._connection, self.path):
+            return read.list_ids(self._connection, limit)
+
+    def list_records(self, agency: str, limit: int) -> tuple[read.ListedRecord, ...]:
+        """List the first ``limit`` records of an agency by token; raises StoreError for one that has none here."""
+        with snapshot(self._connection, self.path):
+            return read.list_records(self._connection, agency, limit)
+
     def history(self, identifier: str) -> tuple[read.PastEvent, ...]:
         """Return every event in which an ID took part, oldest first."""
         canonical = parse_id(identifier)

@@ -10,7 +10,7 @@ from linkage.matching.quality import Certificate, Estimate
 
 
 def show_certificate(console: Console, certificate: Certificate) -> None:
-    """Print the links of each pair of sources and overall."""
+    """Print the links of each pair of sources and overall; shares of nothing are a dash."""
     table = Table(box=box.SIMPLE_HEAD, title="Links (estimates are made without labels)", title_justify="left")
     table.add_column("sources")
     for heading in ("links", "false links", "precision", "recall"):
@@ -36,6 +36,6 @@ def _row(table: Table, name: str, estimate: Estimate) -> None:
         name,
         f"{estimate.links:,}",
         f"{estimate.estimated_false_links:,.0f}",
-        f"{estimate.estimated_precision:.4f}",
-        f"{estimate.estimated_recall:.4f}",
+        f"{estimate.estimated_precision:.4f}" if estimate.links else "-",
+        f"{estimate.estimated_recall:.4f}" if estimate.links or estimate.estimated_recall < 1 else "-",
     )

@@ -77,6 +77,51 @@ def test_every_run_is_in_the_ledger_a_decision_too_and_verify_holds_them_togethe
     assert "everything holds" in command("hub", "verify", consortium.hub.folder)
 
 
+def test_a_hub_is_told_from_a_wrong_path_and_from_inside_itself(consortium, command, monkeypatch):
+    assert "is the path right?" in command("hub", "status", consortium.folder / "nowhere", fails=True)
+    monkeypatch.chdir(consortium.hub.folder)
+    assert "give `.`" in command("hub", "status", "hub", fails=True)
+    assert "linkage:" in command("hub", "status", ".")
+
+
+def test_the_ledger_of_a_hubs_folder_is_verified_and_options_are_checked_before_anything_is_said(consortium, command):
+    hub = consortium.hub.folder
+    assert command("ledger", "verify", hub) == command("ledger", "verify", journal.ledger_path(consortium.hub))
+    assert "registry" in command("ledger", "show", hub)
+    said = command("ledger", "verify", hub, "--head", journal.ledger_path(consortium.hub), fails=True)
+    assert "give --key or --agreement" in said
+    assert "entries" not in said
+
+
+def test_a_resolve_that_changes_nothing_says_so(consortium, command):
+    assert "run 2: nothing changed" in command("hub", "resolve", consortium.hub.folder)
+
+
+def test_links_older_than_the_newest_packages_are_released_on_only_when_that_is_asked_for(consortium, command):
+    hub, out = consortium.hub.folder, consortium.folder / "ids.rpkg"
+    words = ("hub", "release", hub, "research-file", "--to", "university", "--purpose", "research", "--out", out)
+    consortium.receive(consortium.hash("lakeside-district", children(70), "next", now=LATER))
+    assert "not matched: `linkage hub match`" in command(*words, fails=True)
+    match(consortium.hub, LATER, os.urandom)
+    said = command(*words, fails=True)
+    assert "not resolved" in said
+    assert "run 1" in said
+    assert not out.exists()
+    assert "--as-resolved" not in command(*words, "--as-resolved", fails=True)  # it goes on, to find no payload
+    resolve(consortium.hub, LATER)
+    assert "--as-resolved" not in command(*words, fails=True)
+
+
+def test_errors_about_ids_and_tokens_say_where_these_are_listed(consortium, command):
+    hub = consortium.hub.folder
+    for wrong in ("7KQ-M2X-9RP", "nonsense"):
+        assert "linkage hub ids list" in command("hub", "ids", "show", hub, wrong, fails=True)
+        assert "linkage hub ids list" in command("hub", "explain", hub, wrong, fails=True)
+    for token in ("ab", "0000zzzz"):
+        said = command("hub", "explain", hub, f"state-colleges:{token}", fails=True)
+        assert "linkage hub ids list HUB --agency" in said
+
+
 def test_a_run_that_a_kill_kept_out_of_the_ledger_is_entered_by_the_next(consortium, command):
     with open_registry(consortium.hub) as registry:
         journal.enter_runs(consortium.hub, registry, NOW)
@@ -149,8 +194,8 @@ def test_another_hubs_backup_is_refused(consortium):
 def test_a_rebuild_of_the_same_links_changes_nothing(consortium, command):
     with open_registry(consortium.hub) as registry:
         before = registry.crosswalk()
-    assert "no ID changes" in command("hub", "rebuild", consortium.hub.folder, "--plan")
-    assert "run 2: no ID changes" in command("hub", "rebuild", consortium.hub.folder)
+    assert "nothing would change" in command("hub", "rebuild", consortium.hub.folder, "--plan")
+    assert "run 2: nothing changed" in command("hub", "rebuild", consortium.hub.folder)
     with open_registry(consortium.hub) as registry:
         assert registry.crosswalk().equals(before)
     assert _runs(consortium.hub)[-1].run_kind == "rebuild"

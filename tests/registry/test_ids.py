@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import itertools
+import re
 import secrets
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,7 +88,15 @@ def test_reading_takes_what_people_write():
         assert parse_id(written) == identifier
 
 
-@pytest.mark.parametrize("text", ["", "7KQ", "UUU-UUU-UUU", "7KQ-M2X-9RT-0", "ÀÀÀ-ÀÀÀ-ÀÀÀ", "0" * 8])
+def test_the_example_in_messages_and_documents_is_itself_sound():
+    with pytest.raises(InputError) as refused:
+        parse_id("")
+    (example,) = re.findall(r"looks like (\S+);", str(refused.value))
+    assert is_id(example)
+    assert f"`{example}`" in (Path(__file__).parents[2] / "docs" / "registry.md").read_text()
+
+
+@pytest.mark.parametrize("text", ["", "7KQ", "UUU-UUU-UUU", "7KQ-M2X-9RP-0", "ÀÀÀ-ÀÀÀ-ÀÀÀ", "0" * 8])
 def test_what_is_no_id_is_refused(text):
     with pytest.raises(InputError, match="not a common student ID"):
         parse_id(text)

@@ -41,6 +41,33 @@ def test_show_and_history_tell_what_stands_under_an_id(hub, names):
     assert invoke(hub, "conflicts") == "none\n"
 
 
+def test_list_shows_ids_with_their_records_and_an_agencys_tokens_with_their_ids(hub, names):
+    assert invoke(hub, "list").splitlines() == [
+        f"{names['k12:a']}  3 records: col, k12, wf",
+        f"{names['k12:b']}  1 records: k12",
+    ]
+    assert invoke(hub, "list", "--limit", "1").splitlines()[1:] == ["the first 1; there are more (--limit)"]
+    tokens = dict(line.split("  ") for line in invoke(hub, "list", "--agency", "k12").splitlines())
+    assert set(tokens) == {names["k12:a"], names["k12:b"]}
+    assert f"record {tokens[names['k12:b']]}" in invoke(hub, "show", names["k12:b"])
+    unknown = CliRunner().invoke(ids, ["list", str(hub.folder), "--agency", "nobody"])
+    assert "It has records of" in str(unknown.exception)
+
+
+def test_list_reads_by_index_and_never_sorts_the_registry(hub, names):
+    with open_registry(hub.room("registrar") / "registry.sqlite") as registry:
+        statements = []
+        registry._connection.set_trace_callback(statements.append)
+        registry.list_ids(1)
+        registry.list_records("k12", 1)
+        registry._connection.set_trace_callback(None)
+        asked = [statement for statement in statements if "LIMIT" in statement]
+        plans = [" | ".join(row[3] for row in registry._connection.execute(f"EXPLAIN QUERY PLAN {q}")) for q in asked]
+    assert len(plans) == 2
+    assert not any("SCAN record" in plan for plan in plans)
+    assert "TEMP B-TREE FOR ORDER BY" not in plans[1]
+
+
 def test_a_split_names_its_records_by_the_beginning_of_the_token(hub, names):
     record = next(line for line in invoke(hub, "show", names["k12:a"]).splitlines() if "record wf:" in line)
     said = invoke(hub, "split", names["k12:a"], "--record", record.split()[1][:8], "--reason", "twins")
