@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from linkage.cli.common import ExistingFile, NewFile, refuse_existing
+from linkage.cli.common import ExistingFile, NewFile, now, refuse_existing
 from linkage.cli.extracts import extract_options, named_columns, reading
-from linkage.engine.steward import require_column
+from linkage.engine.steward import require_column, require_spec
+from linkage.errors import MismatchError, Refused
 from linkage.exchange.files import write_atomically
-from linkage.governance.standing import load_agreement
+from linkage.governance.decide import require
+from linkage.governance.standing import StandingAgreement, load_agreement
 from linkage.hashing.columns import recognise
 from linkage.hashing.mapping import SavedMapping
 from linkage.hashing.profile import profile_extract
@@ -19,6 +21,7 @@ from linkage.hashing.read import read_extract
 from linkage.reports.check import show_check
 from linkage.reports.check_html import check_html
 from linkage.spec.load import DEFAULT, load_spec
+from linkage.spec.model import LinkageSpec
 
 
 @click.command()
@@ -51,15 +54,18 @@ def check(
         if path is not None:
             refuse_existing(path)
     chosen = load_spec(spec)
+    standing = load_agreement(agreement) if agreement else None
+    refusal = _refusal(standing, chosen) if standing else None
     said = named_columns(column, local_id, mapping)
     read = read_extract(extract, reading(encoding, delimiter, sheet, layout), quarantine=True)
     headers = read.headers
     columns = said.columns(headers, chosen) if isinstance(said, SavedMapping) else recognise(headers, chosen, said)
-    listed = load_agreement(agreement).terms.linkage.identifiers if agreement else tuple(columns.identifiers)
+    listed = standing.terms.linkage.identifiers if standing else tuple(columns.identifiers)
     profile = profile_extract(read, columns.only(listed), chosen)
-    show_check(Console(highlight=False), profile)
+    refused = refusal.message if refusal else ""
+    show_check(Console(highlight=False), profile, refused)
     if html is not None:
-        write_atomically(html, check_html(profile, extract.name))
+        write_atomically(html, check_html(profile, extract.name, refused))
         click.echo(f"page: {html}")
     if save_mapping is not None:
         write_atomically(save_mapping, SavedMapping.of(columns, chosen).to_yaml().encode())
@@ -67,5 +73,17 @@ def check(
     left = [name for name in columns.identifiers if name not in listed]
     if left:
         click.echo(f"not in the agreement, so not profiled and never encoded: {', '.join(left)}")
+    if refusal:
+        raise refusal
     require_column(headers, columns.local_id)
     profile.quarantine.require_within(chosen.quarantine_limit)
+
+
+def _refusal(agreement: StandingAgreement, spec: LinkageSpec) -> MismatchError | Refused | None:
+    """Return why ``linkage hash`` would take no file at all under this agreement today, as things stand."""
+    try:
+        require_spec(agreement, spec)
+        require(agreement, [], now().date())
+    except (MismatchError, Refused) as error:
+        return error
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from importlib import import_module
 from typing import Any
 
@@ -72,7 +73,8 @@ class _Sectioned(click.Group):
             click.echo(f"error: {error}", err=True)
             ctx.exit(1)
         except OSError as error:
-            if error.errno is None:
+            # Nobody reads on (``| head``): click ends the run in silence.
+            if error.errno in {None, errno.EPIPE}:
                 raise
             # A full disk or a folder that may not be written to: the system says what, and nothing is half-written.
             click.echo(f"error: {error.filename or 'the file system'}: {error.strerror}", err=True)

@@ -7,8 +7,13 @@ from pathlib import Path
 import click
 
 from linkage.cli.common import ExistingFile, Folder, open_keys
+from linkage.engine.receive import PAYLOAD_SUFFIX
 from linkage.engine.releaser import open_bundle
+from linkage.engine.steward import ENCODINGS_SUFFIX
+from linkage.errors import PackageError
 from linkage.governance.standing import load_agreement
+
+_FOR_THE_HUB = {ENCODINGS_SUFFIX: "encodings", PAYLOAD_SUFFIX: "payload"}
 
 
 @click.command("open")
@@ -21,6 +26,9 @@ def open_command(bundle: Path, agreement: Path, key: Path, out: Path) -> None:
 
     It opens only with your key, only if the hub of your agreement sealed it, and only whole.
     """
+    if bundle.suffix in _FOR_THE_HUB:
+        held = _FOR_THE_HUB[bundle.suffix]
+        raise PackageError(f"{bundle}: this is a package of {held} for the hub, not a release (.rpkg)")
     described = open_bundle(bundle, load_agreement(agreement), open_keys(key), out)
     click.echo(f"{described.title}")
     for resource in described.resources:

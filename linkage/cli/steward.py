@@ -14,8 +14,10 @@ from linkage.cli.extracts import extract_options, named_columns, reading, write_
 from linkage.engine.payload import seal_payload
 from linkage.engine.receive import PAYLOAD_SUFFIX
 from linkage.engine.steward import ENCODINGS_SUFFIX, examine_extract, hash_extract
+from linkage.errors import KeyFileError
 from linkage.exchange.files import write_atomically
-from linkage.governance.standing import load_agreement
+from linkage.exchange.keys import PrivateKeys
+from linkage.governance.standing import StandingAgreement, load_agreement
 from linkage.hashing.read import read_extract
 from linkage.reports.examined import show_examined
 from linkage.reports.progress import Phases
@@ -61,6 +63,7 @@ def hash_command(
     refuse_unwritable(out)
     columns = named_columns(column, local_id, mapping)
     standing, chosen, keys, at = load_agreement(agreement), load_spec(spec), open_keys(key), now()
+    click.echo(f"hashing as {_agency(standing, keys, key)}")
     secret = None if dry_run else open_secret(secret_file)
     with Phases() as phases:
         phases("reading", 0.0)
@@ -113,12 +116,14 @@ def seal_command(payload: Path, dataset: str, agreement: Path, key: Path, out: P
     if out.suffix != PAYLOAD_SUFFIX:
         raise click.BadParameter(f"a package of payload is called SOMETHING{PAYLOAD_SUFFIX}", param_hint="--out")
     refuse_unwritable(out)
+    standing, keys = load_agreement(agreement), open_keys(key)
+    click.echo(f"sealing as {_agency(standing, keys, key)}")
     read = read_extract(payload)
     sealed = seal_payload(
         read.frame,
         dataset,
-        agreement=load_agreement(agreement),
-        keys=open_keys(key),
+        agreement=standing,
+        keys=keys,
         out=out,
         now=now(),
         random_bytes=os.urandom,
@@ -132,3 +137,15 @@ def seal_command(payload: Path, dataset: str, agreement: Path, key: Path, out: P
     for facts in sealed.elements:
         click.echo(f"  {facts.element:28} {1 - facts.missing:.1%} filled")
     click.echo(f"sealed {len(sealed.frame):,} rows of {sealed.dataset} to {out}")
+
+
+def _agency(agreement: StandingAgreement, keys: PrivateKeys, key: Path) -> str:
+    """Say whose work this will be; raises KeyFileError where the key is no provider's."""
+    party = agreement.terms.party(keys.name)
+    if party is None:
+        raise KeyFileError(
+            f"{key} belongs to {keys.name}, no party of the agreement {agreement.terms.id}; use your agency's key"
+        )
+    if party.role != "provider":
+        raise KeyFileError(f"{key} belongs to a {party.role}; use your agency's key")
+    return f"{party.id} ({party.legal_name})"

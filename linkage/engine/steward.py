@@ -247,6 +247,7 @@ def hash_extract(
         package=out.name,
         package_sha256=package_sha256(out),
         agency=keys.name,
+        agency_name=party.legal_name,
         agreement=agreement.terms.id,
         agreement_sha256=agreement.sha256,
         spec_sha256=spec.sha256,

@@ -45,6 +45,7 @@ PRIVATE_FORMAT = "linkage-private-keys/v1"
 SIGNING_PREFIX = "ed25519:"
 PRIVATE_PREFIX = "ed25519-private:"
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_KNOWN = {PUBLIC_FORMAT: "public keys (NAME.pub)", PRIVATE_FORMAT: "private keys (NAME.key)"}
 _AGE_FILE = b"age-encryption.org/"
 _FIELDS = ("format", "name", "signing", "sealing")
 
@@ -145,12 +146,12 @@ def save_keys(keys: PrivateKeys, folder: Path, passphrase: str | None = None) ->
 
 def is_locked(path: Path) -> bool:
     """Tell whether a private key file needs a passphrase, so that a caller can ask for it."""
-    return read_private(path, "private key file").startswith(_AGE_FILE)
+    return _private_content(path).startswith(_AGE_FILE)
 
 
 def load_private_keys(path: Path, passphrase: str | None = None) -> PrivateKeys:
     """Read NAME.key; raises KeyFileError if it is exposed, locked, malformed or of another kind."""
-    content = read_private(path, "private key file")
+    content = _private_content(path)
     if content.startswith(_AGE_FILE):
         content = _unlock(content, path, passphrase)
     name, signing_text, sealing_text = _parse(content, path, PRIVATE_FORMAT)
@@ -178,6 +179,14 @@ def load_public_keys(path: Path) -> PublicKeys:
         return PublicKeys(name, signing, sealing)
     except KeyFileError as error:
         raise KeyFileError(f"{path} does not hold a party's public keys.", error.problems) from None
+
+
+def _private_content(path: Path) -> bytes:
+    def refuse_public(content: bytes) -> None:
+        if f"format: {PUBLIC_FORMAT}".encode() in content.splitlines():
+            raise KeyFileError(f"{path}: expected {_KNOWN[PRIVATE_FORMAT]}, found {_KNOWN[PUBLIC_FORMAT]}.")
+
+    return read_private(path, "private key file", refuse_public)
 
 
 def _unlock(content: bytes, path: Path, passphrase: str | None) -> bytes:
@@ -208,9 +217,8 @@ def _parse(content: bytes, path: Path, expected_format: str) -> tuple[str, str, 
     names = [key.value for key, _ in root.value]
     found = {key.value: value.value for key, value in root.value}
     if found.get("format") != expected_format:
-        known = {PUBLIC_FORMAT: "public keys (NAME.pub)", PRIVATE_FORMAT: "private keys (NAME.key)"}
-        given = known.get(found.get("format", ""), "another kind of file")
-        raise KeyFileError(f"{path}: expected {known[expected_format]}, found {given}.")
+        given = _KNOWN.get(found.get("format", ""), "another kind of file")
+        raise KeyFileError(f"{path}: expected {_KNOWN[expected_format]}, found {given}.")
     if sorted(names) != sorted(_FIELDS):
         raise KeyFileError(f"{path}: expected exactly the fields {', '.join(_FIELDS)}, each once.")
     return found["name"], found["signing"], found["sealing"]

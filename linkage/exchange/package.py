@@ -352,7 +352,15 @@ def _verified_manifest(
             f"{what} says it is from {manifest.sender}, whose keys are not pinned here.",
             advice=f"Pinned senders: {', '.join(sorted(senders)) or 'none'}. Check the agreement's parties.",
         )
-    senders[manifest.sender].verify(SIGNATURE_LABEL + statement, parts[1].read(inside))
+    try:
+        senders[manifest.sender].verify(SIGNATURE_LABEL + statement, parts[1].read(inside))
+    except PackageError as error:
+        raise PackageError(
+            f"{what} was made for another hub or agreement, or with another key than the one pinned for "
+            f"{manifest.sender}.",
+            [f"if neither: the signature is not {manifest.sender}'s, so the content was altered or forged"],
+            error.advice,
+        ) from None
     return manifest
 
 

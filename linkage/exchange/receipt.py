@@ -12,6 +12,7 @@ class Receipt:
     package: str
     package_sha256: str
     agency: str
+    agency_name: str
     agreement: str
     agreement_sha256: str
     spec_sha256: str

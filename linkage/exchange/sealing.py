@@ -65,8 +65,10 @@ def unseal_stream(source: Reader, destination: Writer, keys: PrivateKeys, what: 
         except pyrage.DecryptError as error:
             if "No matching keys" in str(error):
                 raise PackageError(
-                    f"{what} is not sealed to {keys.name}, or its header was altered.",
-                    advice="Open it with the key of the room it was sealed for, or ask the sender to seal it again.",
+                    f"{what} is not sealed to {keys.name}: it was made for another hub or agreement, or for another "
+                    "key.",
+                    advice="Open it with the key it was sealed for. If that is this one, its header was altered: have "
+                    "it sealed again.",
                 ) from None
             raise _damaged(what) from None
         except OSError:

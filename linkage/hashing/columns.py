@@ -109,10 +109,11 @@ def _by_key(headers: Sequence[str], spec: LinkageSpec, overrides: Mapping[str, s
         by_key.setdefault(key, header)
     known = {identifier.name for identifier in spec.identifiers} | {LOCAL_ID, FULL_NAME}
     for name, header in overrides.items():
+        option = f"--local-id {header}" if name == LOCAL_ID else f"--column {name}={header}"
         if name not in known:
-            problems.append(f"--column {name}={header}: the spec has no identifier {name!r}")
+            problems.append(f"{option}: the spec has no identifier {name!r}")
         elif header not in headers:
-            problems.append(f"--column {name}={header}: the file has no column {header!r}")
+            problems.append(f"{option}: the file has no column {header!r}")
     if problems:
         raise InputError("the columns cannot be used as they are", problems, "; ".join(shown_headers(headers)))
     return by_key

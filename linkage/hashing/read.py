@@ -131,9 +131,16 @@ def _read(path: Path, reading: Reading) -> TextTable:
 
 
 def _refuse_other_forms(path: Path) -> None:
-    """Name the usual mistakes: a workbook or an archive that is called .csv."""
+    """Name the usual mistakes: a sealed package, an agreement, a workbook or an archive that is called .csv."""
     with open_stream(path) as stream:
         first = stream.read(8)
+    if first.startswith((b"1.age\x00", b"age-encr")):
+        raise InputError(f"{path}: this is a sealed package; give the extract")
+    suffix = PurePath(inner_name(path)).suffix.lower()
+    if suffix in {".yaml", ".yml"} or first.startswith((b"---\n", b"---\r\n")):
+        raise InputError(f"{path}: this looks like YAML (an agreement?), not a table")
+    if suffix == ".json" or first.lstrip().startswith((b"{", b"[{")):
+        raise InputError(f"{path}: this looks like JSON, not a table", advice="export the table as CSV")
     for mark, what in (
         (b"PK\x03\x04", "an Excel workbook or a zip archive; name it .xlsx or .zip"),
         (b"\xd0\xcf\x11\xe0", "an old Excel workbook; name it .xls"),

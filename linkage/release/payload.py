@@ -115,16 +115,21 @@ def accept_payload(frame: pd.DataFrame, dataset: Dataset, agreement: StandingAgr
     return _checked(frame[listed], elements, tokens, dataset.key, np.arange(1, len(frame) + 1))
 
 
+def absent_columns(frame: pd.DataFrame, dataset: Dataset) -> list[str]:
+    """Return a line for each column that is missing and without which no row can be judged."""
+    needed = {dataset.local_id: "it is your own ID of the person"}
+    needed |= {c.column: "it says whether the agreement takes a row in" for c in dataset.population.where}
+    if dataset.years is not None:
+        needed[dataset.years.column] = "it says which year a row is of"
+    return [f"column {name} is missing ({why})" for name, why in needed.items() if name not in frame.columns]
+
+
 def _refuse_shape(frame: pd.DataFrame, dataset: Dataset, tokens: pd.Series) -> None:
     """Refuse a file that is not the dataset the agreement describes."""
     problems = []
     if len(tokens) != len(frame):
         problems.append(f"expected a person token for each of {len(frame)} rows, found {len(tokens)}")
-    needed = {dataset.local_id: "the local ID"}
-    needed |= {condition.column: "population" for condition in dataset.population.where}
-    if dataset.years is not None:
-        needed[dataset.years.column] = "years"
-    problems += [f"{name}: missing ({why})" for name, why in needed.items() if name not in frame.columns]
+    problems += absent_columns(frame, dataset)
     if PERSON_TOKEN in frame.columns:
         problems.append(f"{PERSON_TOKEN}: this header is reserved")
     if problems:

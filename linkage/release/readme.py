@@ -54,6 +54,7 @@ def readme(package: DataPackage) -> bytes:
         "- `codebook.html`: every column, its codes, its CEDS name and where it comes from",
         "- `datapackage.json`: the same for machines (Frictionless), with the files' SHA-256",
         "- `linkage-certificate.json`: how well records were linked, and whom that may leave out",
+        "- `linkage-certificate.html`: the same as a page to read",
         "- `disclosure-certificate.json`: how small groups are protected, and what the audit proved\n",
         "## Load it\n",
         *_snippets(package.resources),

@@ -26,16 +26,19 @@ SIZE_HEADINGS = (
 
 #: What the columns of the table of passes mean.
 LEGEND = (
-    "A row can be linked in a pass if it gives all parts of the pass's key. A row is crowded where more rows share its "
-    "block than the spec allows: it is left out of that pass, because a crowd could be told apart by likeness, and "
-    "passes of more parts take it in. The other columns say how many rows of this file share a row's block."
+    "A pass is one way to find pairs: rows with the same key (say, surname and birth date) make a block, and only rows "
+    "of one block are compared. 'rows' can take part: they give all parts of the key. 'crowded' rows share a block "
+    "with more rows than the spec allows; that pass leaves them out, and passes with longer keys take them in. The "
+    "other columns say how many rows of this file share a row's block."
 )
 #: Identifiers that most people do not have.
 _OFTEN_EMPTY = frozenset({Kind.MIDDLE_NAME, Kind.SUFFIX})
 
 
-def verdict(profile: Profile) -> str:
-    """Say in a line whether ``linkage hash`` would take the file."""
+def verdict(profile: Profile, refused: str = "") -> str:
+    """Say in a line whether ``linkage hash`` would take the file; ``refused`` is why the agreement does not let it."""
+    if refused:
+        return f"linkage hash would refuse it: {refused}"
     set_aside = len(profile.quarantine.rows)
     if profile.local_id is None:
         return (
@@ -51,9 +54,9 @@ def verdict(profile: Profile) -> str:
     return f"linkage hash would take it and set {count(set_aside, profile.rows)} rows aside"
 
 
-def summary(profile: Profile) -> Iterator[tuple[str, str]]:
+def summary(profile: Profile, refused: str = "") -> Iterator[tuple[str, str]]:
     """Yield the figures that stand above the tables: what they are of, and the figure."""
-    yield "verdict", verdict(profile)
+    yield "verdict", verdict(profile, refused)
     yield "file", profile.described
     yield "rows", count(profile.rows)
     yield "your own ID", profile.local_id or "no column recognised"
@@ -65,7 +68,7 @@ def summary(profile: Profile) -> Iterator[tuple[str, str]]:
     yield (
         "expected linkability",
         f"{profile.expected_linkability:.1%} of rows share a block with their counterpart, if each identifier is wrong "
-        f"or changed in {ERROR:.0%} of records",
+        f"or changed in {ERROR:.0%} of records; not a promise of recall: the other files decide, too",
     )
     if profile.likely_duplicates is not None:
         agreeing = count(profile.likely_duplicates)
@@ -114,15 +117,15 @@ def _identifier_remarks(found: IdentifierProfile, rows: int) -> Iterator[str]:
         yield f"{found.name}: many values cannot be used: is it the right column?"
 
 
-def show_check(console: Console, profile: Profile) -> None:
+def show_check(console: Console, profile: Profile, refused: str = "") -> None:
     """Print a profile."""
-    for heading, figure in summary(profile):
+    for heading, figure in summary(profile, refused):
         console.print(f"[bold]{heading}[/]: {escape(figure)}", soft_wrap=True)
     console.print()
     console.print(identifier_table(profile))
-    console.print(pass_table(profile))
     console.print(LEGEND)
     console.print()
+    console.print(pass_table(profile))
     for remark in remarks(profile):
         console.print(f"[yellow]look at[/] {escape(remark)}", soft_wrap=True)
 

@@ -30,9 +30,9 @@ meter { width: 8rem; accent-color: var(--bar); }
 """
 
 
-def check_html(profile: Profile, title: str) -> bytes:
+def check_html(profile: Profile, title: str, refused: str = "") -> bytes:
     """Render a profile as a self-contained page."""
-    body = "\n".join(_page(profile, title))
+    body = "\n".join(_page(profile, title, refused))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -40,10 +40,10 @@ def check_html(profile: Profile, title: str) -> bytes:
     ).encode()
 
 
-def _page(profile: Profile, title: str) -> Iterator[str]:
+def _page(profile: Profile, title: str, refused: str) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1>"
     yield f'<p class="soft">Profile before hashing. It holds no value, and no count from 1 to {SMALL - 1}.</p><dl>'
-    yield from (f"<dt>{escape(heading)}</dt><dd>{escape(figure)}</dd>" for heading, figure in summary(profile))
+    yield from (f"<dt>{escape(heading)}</dt><dd>{escape(figure)}</dd>" for heading, figure in summary(profile, refused))
     yield "</dl>"
     found = list(remarks(profile))
     if found:

@@ -1,6 +1,9 @@
 """``linkage check`` and the dry run of ``linkage hash`` as a steward meets them."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -82,3 +85,49 @@ def test_ed_fi_files_are_recognised(run, name, local_id):
     shown = run("check", path)
     assert f"your own ID: {local_id}" in shown
     assert "set aside" not in shown
+
+
+def test_words_are_explained_before_the_table_and_linkability_promises_no_recall(run, tmp_path):
+    path = tmp_path / "students.csv"
+    _register(100).to_csv(path, index=False)
+    shown = run("check", path)
+    table = shown.index("Passes, and rows")
+    assert all(shown.index(word) < table for word in ("A pass is", "make a block", "'crowded' rows"))
+    assert "not a promise of recall" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("agreement.yaml", "format: linkage-agreement/v1\nid: x\n", "looks like YAML"),
+        ("agreement.csv", "---\nid: x\n", "looks like YAML"),
+        ("package.json", '[{"a": 1}]', "looks like JSON"),
+        ("package.csv", '{"a": 1}', "looks like JSON"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named_for_what_it_looks_like(run, tmp_path, name, content, said):
+    path = tmp_path / name
+    path.write_text(content)
+    assert said in run("check", path, code=1)
+
+
+def test_a_reader_who_stops_reading_is_no_error(tmp_path):
+    path = tmp_path / "students.csv"
+    _register(100).to_csv(path, index=False)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as broken:
+        done = subprocess.run(
+            [sys.executable, "-c", "from linkage.cli.main import main; main()", "ledger", "--help"],
+            stdout=broken,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        checked = subprocess.run(
+            [sys.executable, "-c", "from linkage.cli.main import main; main()", "check", str(path)],
+            stdout=broken,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.stderr == b""
+    assert checked.stderr == b""

@@ -99,6 +99,10 @@ def test_the_lines_for_r_are_r_and_name_columns_that_are_there(bundle, tmp_path)
     assert f'read_csv("{resource["path"]}"' in code
 
 
+def test_the_readme_names_the_certificate_to_read(bundle):
+    assert "`linkage-certificate.html`" in (bundle / "README.md").read_text()
+
+
 def test_the_readme_loads_the_files_with_their_types(bundle, monkeypatch):
     monkeypatch.chdir(bundle)
     space = {}
