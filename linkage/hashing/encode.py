@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from linkage.errors import LinkageError
 from linkage.hashing.features import Features, features
 from linkage.hashing.kernels import check_messages, cut_checks, filter_messages, set_bits
 from linkage.hashing.prepare import Prepared, Values
@@ -41,6 +42,8 @@ Progress = Callable[[float], None]
 #: Rows that a thread handles at a time: their messages and tags stay in its processor's cache.
 _CHUNK_ROWS = 4096
 _FIRST_ROOM = 1 << 17
+#: Draws of tokens after which the random source, not chance, is to blame for a repeated one.
+_MOST_DRAWS = 4
 
 
 @dataclass(frozen=True)
@@ -188,12 +191,22 @@ def _crowded(blocks: NDArray[np.uint64], cap: int) -> NDArray[np.bool_]:
 
 
 def _random_tokens(count: int, random_bytes: RandomBytes) -> NDArray[np.uint64]:
-    """Return distinct, non-zero random 64-bit tokens."""
-    while True:
+    """Return distinct, non-zero random 64-bit tokens.
+
+    Raises
+    ------
+    LinkageError
+        If the source of random bytes repeats itself; a sound one does so in one of half a million draws of 8 million.
+    """
+    for _ in range(_MOST_DRAWS):
         tokens = np.frombuffer(random_bytes(8 * count), dtype=np.uint64)
         ordered = np.sort(tokens)
         if tokens.all() and (ordered[1:] != ordered[:-1]).all():
             return tokens
+    raise LinkageError(
+        f"the source of random numbers repeats itself: each of {_MOST_DRAWS} draws of {count:,} tokens holds one twice",
+        advice="this machine's random number generator is not to be trusted: use another machine",
+    )
 
 
 def plan(prepared: Prepared, spec: LinkageSpec, derive: Derive, random_bytes: RandomBytes) -> EncodingPlan:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from linkage.errors import LinkageError
 from linkage.hashing.canary import canary_mac
 from linkage.hashing.columns import recognise
 from linkage.hashing.encode import encode
@@ -125,3 +126,14 @@ def test_the_canary_is_the_same_for_the_same_secret_and_spec_only(spec):
     assert mac != canary_mac(spec, derive(b"b"))
     changed = spec.model_copy(update={"passes": spec.passes[:-1]})
     assert mac != canary_mac(changed, derive(b"a"))
+
+
+def test_a_random_source_that_repeats_itself_is_refused_instead_of_asked_for_ever(spec):
+    people = _people([ANN, ANN])
+    prepared = prepare(people, recognise(people.columns, spec), spec)
+
+    def stuck(size: int) -> bytes:
+        return bytes(range(1, 9)) * (size // 8)
+
+    with pytest.raises(LinkageError, match="random numbers repeats itself"):
+        encode(prepared, spec, lambda label: label.encode().ljust(32)[:32], stuck)
