@@ -19,6 +19,7 @@ SECRET_VARIABLE = "LINKAGE_SECRET"
 ExistingFile = click.Path(path_type=Path, exists=True, dir_okay=False)
 Folder = click.Path(path_type=Path, file_okay=False)
 NewFile = click.Path(path_type=Path, dir_okay=False)
+HubFolder = click.argument("hub", type=Folder)
 
 
 def now() -> datetime:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from linkage.cli.common import Folder, NewFile, now
+from linkage.cli.common import HubFolder, NewFile, now
 from linkage.engine.explain import explain
 from linkage.engine.question import Post
 from linkage.engine.rooms import Hub
@@ -21,7 +21,7 @@ from linkage.reports.progress import Phases
 
 
 @click.command("explain")
-@click.argument("hub", type=Folder)
+@HubFolder
 @click.argument("one", metavar="A")
 @click.argument("other", metavar="[B]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

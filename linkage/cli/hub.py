@@ -11,9 +11,17 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from linkage.cli.common import ExistingFile, Folder, NewFile, now, refuse_existing
+from linkage.cli.common import ExistingFile, HubFolder, NewFile, now, refuse_existing
 from linkage.cli.explain import hub_explain
-from linkage.cli.hub_registry import hub_agency_ids, hub_end_epoch, hub_rebuild, hub_restore
+from linkage.cli.hub_registry import (
+    ChurnLimit,
+    Confirm,
+    PlanOnly,
+    hub_agency_ids,
+    hub_end_epoch,
+    hub_rebuild,
+    hub_restore,
+)
 from linkage.cli.ids import ids
 from linkage.cli.review import hub_review
 from linkage.engine import journal
@@ -31,7 +39,6 @@ from linkage.exchange.files import write_atomically
 from linkage.governance.heads import head_problems, read_head
 from linkage.governance.ledger import verify_ledger
 from linkage.registry.backup import back_up
-from linkage.registry.guard import CHURN_LIMIT
 from linkage.registry.store import WAIT_SECONDS
 from linkage.registry.verify import Head, Verification
 from linkage.reports.certificate_html import certificate_html
@@ -40,8 +47,6 @@ from linkage.reports.linkage_run import show_certificate
 from linkage.reports.outputs import describe_output
 from linkage.reports.progress import Phases
 from linkage.reports.registry_plan import show_plan
-
-HubFolder = click.argument("hub", type=Folder)
 
 
 @click.group()
@@ -119,15 +124,9 @@ def hub_match(hub: Path, anyway: bool) -> None:
 
 @hub.command("resolve")
 @HubFolder
-@click.option("--plan", "plan_only", is_flag=True, help="Show what would change, and change nothing.")
-@click.option(
-    "--churn-limit",
-    type=click.FloatRange(0, 1),
-    default=CHURN_LIMIT,
-    show_default=True,
-    help="Share of existing records that may change their ID unconfirmed.",
-)
-@click.option("--confirm", default="", metavar="PLAN", help="Apply a held plan, by the name that was shown.")
+@PlanOnly
+@ChurnLimit
+@Confirm
 def hub_resolve(hub: Path, plan_only: bool, churn_limit: float, confirm: str) -> None:
     """Cluster the links, mint and extend common student IDs, and write the linkage certificate."""
     folder = Hub(hub)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from linkage.cli.common import ExistingFile, Folder, NewFile, now, refuse_existing
+from linkage.cli.common import ExistingFile, HubFolder, NewFile, now, refuse_existing
 from linkage.engine import journal
 from linkage.engine.agency_ids import AGENCY_IDS_SUFFIX, make_agency_ids
 from linkage.engine.registrar import resolve
@@ -20,20 +20,22 @@ from linkage.reports.linkage_run import show_certificate
 from linkage.reports.progress import Phases
 from linkage.reports.registry_plan import show_plan
 
-HubFolder = click.argument("hub", type=Folder)
-
-
-@click.command("rebuild")
-@HubFolder
-@click.option("--plan", "plan_only", is_flag=True, help="Show what would change, and change nothing.")
-@click.option(
+PlanOnly = click.option("--plan", "plan_only", is_flag=True, help="Show what would change, and change nothing.")
+ChurnLimit = click.option(
     "--churn-limit",
     type=click.FloatRange(0, 1),
     default=CHURN_LIMIT,
     show_default=True,
     help="Share of existing records that may change their ID unconfirmed.",
 )
-@click.option("--confirm", default="", metavar="PLAN", help="Apply a held plan, by the name that was shown.")
+Confirm = click.option("--confirm", default="", metavar="PLAN", help="Apply a held plan, by the name that was shown.")
+
+
+@click.command("rebuild")
+@HubFolder
+@PlanOnly
+@ChurnLimit
+@Confirm
 def hub_rebuild(hub: Path, plan_only: bool, churn_limit: float, confirm: str) -> None:
     """Take the newest links as they are: IDs are inherited by largest overlap, and may be split.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from linkage.cli.common import Folder, now
+from linkage.cli.common import HubFolder, now
 from linkage.engine import journal
 from linkage.engine.registrar import open_registry
 from linkage.engine.rooms import Hub
@@ -20,7 +20,6 @@ from linkage.registry.store import Registry
 
 _SHORTEST_TOKEN = 4
 
-HubFolder = click.argument("hub", type=Folder)
 Identifier = click.argument("identifier", metavar="ID")
 Reason = click.option("--reason", required=True, help="What the decision rests on; kept for good.")
 Records = click.option(

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import click
 
-from linkage.cli.common import ExistingFile, Folder, now
+from linkage.cli.common import ExistingFile, Folder, HubFolder, now
 from linkage.engine import journal
 from linkage.engine.question import Post
 from linkage.engine.registrar import open_registry
 from linkage.engine.review import Settled, export_review, import_verdicts
 from linkage.engine.rooms import Hub
 from linkage.reports.progress import Phases
-
-HubFolder = click.argument("hub", type=Folder)
 
 
 @click.group("review")
