@@ -7,7 +7,8 @@ Rules:
 - An identifier that is listed for linking alone is answered as such: it is encoded, and nothing else happens to it.
 - An answer comes from the clauses that :mod:`linkage.governance.decide` enforces, and from nothing else.
 - A person may name an element by its column, its CEDS name or its full reference, in any spelling of case and
-  underscores; a recipient by its ID. What is misspelt is answered with the nearest name.
+  underscores; a recipient by its ID. What is misspelt is answered with the nearest name, what is like no name with
+  all of them.
 """
 
 from __future__ import annotations
@@ -79,9 +80,15 @@ def _not_in_data(agreement: StandingAgreement, name: str, recipient: str | None,
     for dataset in terms.data:
         for element in dataset.elements:
             known += [element.name, f"{dataset.key}.{element.name}", element.ceds or element.name]
-    meant = did_you_mean(name, known) or "."
+    meant = did_you_mean(name, known) or f"; {_all_listed(terms)}."
     clause = agreement.cite("data")
     return Explanation(False, f"{name} is refused: {clause} does not list it, and what is not listed is refused{meant}")
+
+
+def _all_listed(terms: Agreement) -> str:
+    """Name every element that the agreement lists, by dataset, and every identifier."""
+    datasets = [f"{dataset.key} ({', '.join(each.name for each in dataset.elements)})" for dataset in terms.data]
+    return f"listed are {', '.join(datasets)}; for linking {', '.join(terms.linkage.identifiers)}"
 
 
 def _plain(name: str) -> str:
@@ -106,7 +113,9 @@ def _for_recipient(
     allowed = [output for output in outputs if not refused[output.id]]
     if not allowed:
         clauses = dict.fromkeys(f"{each.clause}: {each.reason}" for found in refused.values() for each in found)
-        return Explanation(False, f"{recipient} may not receive {reference}: {'; '.join(clauses)}.")
+        known = [each.party for each in agreement.terms.recipients]
+        others = "" if recipient in known else f"; the recipients are {listed(known)}"
+        return Explanation(False, f"{recipient} may not receive {reference}: {'; '.join(clauses)}{others}.")
     places = [
         f"the {output.kind.replace('_', ' ')} {output.id} ({agreement.cite(*output_place(agreement.terms, output.id))})"
         for output in allowed

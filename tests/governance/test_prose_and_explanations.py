@@ -175,6 +175,15 @@ def test_a_misspelt_element_or_recipient_is_answered_with_the_nearest(agreement:
     assert sentences(agreement, "DaysAbsent", "University") == expected
 
 
+def test_a_name_that_is_like_none_is_answered_with_all_there_are(agreement: StandingAgreement) -> None:
+    ((_, sentence),) = sentences(agreement, "shoe size")
+    for dataset in agreement.terms.data:
+        assert f"{dataset.key} ({', '.join(each.name for each in dataset.elements)})" in sentence
+    assert "for linking first_name, " in sentence
+    ((_, sentence),) = sentences(agreement, "lakeside-district.enrollment.GradeLevel", "newspaper")
+    assert sentence.endswith("; the recipients are university.")
+
+
 def test_explain_says_that_nothing_flows_when_the_agreement_has_ended(agreement: StandingAgreement) -> None:
     answers = sentences(agreement, "lakeside-district.enrollment.GradeLevel", None, date(2040, 1, 1))
     assert not any(allowed for allowed, _ in answers)
