@@ -251,7 +251,9 @@ def _lost(
         scale = float(learned.calibration.scale[number] * share) if own else 0.0
         passes = [blocking for blocking, both in zip(spec.passes, given, strict=True) if both]
         groups.append((passes, captures(counted, int(number), own, scale, given)))
-    return dict(zip(np.flatnonzero(learned.fitted).tolist(), lost_shares(groups), strict=True))
+    household = frozenset(identifier.name for identifier in spec.identifiers if identifier.about == "household")
+    lost = lost_shares(groups, household)
+    return dict(zip(np.flatnonzero(learned.fitted).tolist(), lost, strict=True))
 
 
 def _no_links() -> pd.DataFrame:

@@ -53,14 +53,39 @@ def test_clean_and_dirty_records_may_lie_in_one_file():
 
 
 def test_a_block_over_the_cap_may_lose_a_match_that_agrees_on_its_key():
-    rng = np.random.default_rng(5)
-    shared = _matches(rng, 4_000, 0.9, 0.9, 0.6, 0.6, 0.1)
-    capped = shared.copy()
-    capped[rng.random(len(capped)) < 0.6, 0] = False
-    whole, cut = lost_shares([(_PASSES, _caught(shared))])[0], lost_shares([(_PASSES, _caught(capped))])[0]
-    lost = 1 - capped.any(axis=1).mean()
-    assert cut > 2 * whole
-    assert cut == pytest.approx(lost, rel=0.3)
+    estimated, lost = [], []
+    for seed in range(5, 13):
+        rng = np.random.default_rng(seed)
+        shared = _matches(rng, 4_000, 0.9, 0.9, 0.6, 0.6, 0.1)
+        capped = shared.copy()
+        capped[rng.random(len(capped)) < 0.6, 0] = False
+        whole, cut = lost_shares([(_PASSES, _caught(shared))])[0], lost_shares([(_PASSES, _caught(capped))])[0]
+        assert cut > 2 * whole
+        estimated.append(cut)
+        lost.append(1 - capped.any(axis=1).mean())
+    assert np.mean(estimated) == pytest.approx(np.mean(lost), rel=0.1)
+
+
+def test_a_move_changes_at_once_what_a_household_shares():
+    """Where people moved and had a name or date wrong as well, no pass is left."""
+    passes = (
+        *_PASSES,
+        Pass(name="zip-first", key=("postal_code", "first_name.phonetic")),
+        Pass(name="street", key=("street",)),
+        Pass(name="phone", key=("phone",)),
+        Pass(name="city-year", key=("city", "birth_date.year")),
+    )
+    rng = np.random.default_rng(9)
+    number = 4_000
+    moved = rng.random(number) < 0.15
+    agreed = {part: rng.random(number) < 0.75 for blocking in passes for part in blocking.key}
+    agreed["birth_date.year"] = agreed["birth_date.month_day"] = agreed["birth_date"]
+    for part in ("postal_code", "street", "phone", "city"):
+        agreed[part] &= ~moved
+    shared = np.column_stack([np.logical_and.reduce([agreed[part] for part in blocking.key]) for blocking in passes])
+    lost = 1 - shared.any(axis=1).mean()
+    household = frozenset({"postal_code", "street", "phone", "city"})
+    assert lost_shares([(passes, _caught(shared))], household)[0] == pytest.approx(lost, abs=0.003)
 
 
 def test_a_small_group_borrows_from_a_large_one():

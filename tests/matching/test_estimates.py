@@ -39,8 +39,9 @@ def test_matches_that_no_pass_brings_together_are_counted():
     _, after = _true(result, truth)
     estimated = result.certificate.after_clustering
     assert after.recall < 0.99
-    assert result.certificate.source_pairs[0].never_compared > 0.5
-    assert estimated.estimated_recall == pytest.approx(after.recall, abs=0.03)
+    assert result.certificate.source_pairs[0].never_compared > 5
+    # Over many secrets the estimate is 1.0 points above the truth, with a standard deviation of .2 points.
+    assert estimated.estimated_recall == pytest.approx(after.recall, abs=0.02)
 
 
 def test_two_sources_with_nobody_in_common_are_not_linked_and_that_is_said():
