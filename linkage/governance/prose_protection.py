@@ -51,7 +51,10 @@ def _control_sentences(control: DisclosureControl) -> Iterator[str]:
     bands = "in bands that widen as groups get smaller" if control.rate_bands else "as computed"
     yield f"Zeros are {zeros}; rates of 0 and 100 percent are {extremes}; percentages are given {bands}."
     if control.rounding_base:
-        yield f"Counts are rounded to multiples of {control.rounding_base}."
+        yield (
+            f"Counts and sums are rounded to multiples of {control.rounding_base}, each number by itself: parts need "
+            "not add up to their total."
+        )
     if control.microdata is not None:
         yield (
             f"In a file of rows, at least {control.microdata.k} persons share each combination of "

@@ -105,12 +105,14 @@ def bundle_members(
                     members[path] = file
                     resources.append(_file_resource(path, file, table, schema))
     tables = {o.permitted.output_id: o.content for o in outputs if isinstance(o.content, ProtectedTable)}
+    legend = next((table.legend for table in tables.values()), None)
+    notes = tuple(dict.fromkeys(note for table in tables.values() for note in table.notes))
     package = DataPackage(
         name=first.terms.id,
         title="; ".join(output.permitted.output.title for output in outputs),
         created=created,
         resources=tuple(resources),
-        linkage=_terms(first, next((table.legend for table in tables.values()), None)),
+        linkage=_terms(first, legend, notes),
     )
     descriptor = package.to_json()
     files = {o.permitted.output_id: o.content for o in outputs if isinstance(o.content, AssembledFile)}
@@ -166,7 +168,7 @@ def _one_permission(outputs: Sequence[ReleasedOutput]) -> PermittedRelease:
     return first
 
 
-def _terms(permitted: PermittedRelease, legend: str | None) -> Terms:
+def _terms(permitted: PermittedRelease, legend: str | None, notes: tuple[str, ...]) -> Terms:
     terms = permitted.terms
     recipient = terms.recipient(permitted.recipient)
     named = tuple(user.name for user in recipient.named_users) if recipient is not None else ()
@@ -184,6 +186,7 @@ def _terms(permitted: PermittedRelease, legend: str | None) -> Terms:
         ids=_IDS[terms.linkage.release_ids],
         citation=terms.review.citation,
         legend=legend,
+        notes=notes,
     )
 
 

@@ -101,6 +101,7 @@ class Terms(_Part):
     citation: str | None = None
     text_guard: str = f"in CSV, a text beginning with one of {GUARDED} has an apostrophe in front"
     legend: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class DataPackage(_Part):

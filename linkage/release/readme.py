@@ -65,6 +65,7 @@ def readme(package: DataPackage) -> bytes:
         "- In the CSV files a text that a spreadsheet would run as a formula has an apostrophe in front; the lines"
         " above take it off. The Parquet files hold every value unchanged.",
         f"- {terms.legend}" if terms.legend else "",
+        *(f"- {note}" for note in terms.notes),
         "\n## What is not allowed\n",
         *(f"- {use}" for use in terms.prohibited_uses),
         "- Finding out who a person is, contacting one, or joining these data with others: the agreement forbids it.\n",

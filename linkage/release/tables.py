@@ -10,6 +10,8 @@ Rules:
   median only where its sum and its persons could. A median is somebody's wage: medians and means keep three figures.
 - Persons are taken at a *vintage*: the table's period, or, of a table without one, the day of the release. A table that
   is released again a year later is of other persons; what the two together would tell is guarded.
+- Where the agreement rounds, each count and sum is rounded by itself, so totals need not be the sums of their parts;
+  the column and the release's notes say so.
 - Where a period has nobody whom a measure counts, its cells carry the symbol of hidden ones.
 - If the audit does not pass there is no table (DisclosureError). Nothing here can publish a cell that is hidden there.
 """
@@ -46,6 +48,11 @@ _MEANINGS = {
 }
 
 
+_ROUNDED = (
+    "Counts and sums are rounded to multiples of {base}, each number by itself: parts need not add up to their total."
+)
+
+
 @dataclass(frozen=True, eq=False)
 class ProtectedTable:
     """A table that may leave.
@@ -59,6 +66,7 @@ class ProtectedTable:
     frame: pd.DataFrame
     columns: tuple[Column, ...]
     legend: str
+    notes: tuple[str, ...]
     certificate: disclosure.DisclosureCertificate
     record: disclosure.ReleaseRecord
     explanation: tuple[tuple[str, pd.DataFrame], ...]
@@ -91,8 +99,11 @@ def make_table(
         permitted.output_id,
         permitted.output.title,
         shown.reset_index(drop=True),
-        _columns(units, shown),
+        _columns(units, shown, permitted.rules),
         result.legend,
+        (_ROUNDED.format(base=permitted.rules.rounding_base),)
+        if any(_is_rounded(plan, permitted.rules) for plan in units.measures)
+        else (),
         result.certificate,
         result.record,
         result.explanation,
@@ -118,7 +129,7 @@ def disclosure_rules(control: DisclosureControl, rates: bool) -> disclosure.Disc
     )
 
 
-def _columns(units: Units, shown: pd.DataFrame) -> tuple[Column, ...]:
+def _columns(units: Units, shown: pd.DataFrame, control: DisclosureControl) -> tuple[Column, ...]:
     """Describe the columns of the published table, in its order."""
     described = {
         dimension.header: Column(
@@ -137,7 +148,8 @@ def _columns(units: Units, shown: pd.DataFrame) -> tuple[Column, ...]:
         described[measure.name] = Column(
             measure.name,
             "text" if measure.statistic == "rate" else kind,
-            _meaning(plan),
+            _meaning(plan)
+            + (f" Rounded to a multiple of {control.rounding_base}." if _is_rounded(plan, control) else ""),
             sources=measure.elements,
         )
     return tuple(described[str(header)] for header in shown.columns)
@@ -157,6 +169,10 @@ def _meaning(plan: MeasurePlan) -> str:
 
 def _has_rate(units: Units) -> bool:
     return any(_is_rate(plan) for plan in units.measures)
+
+
+def _is_rounded(plan: MeasurePlan, control: DisclosureControl) -> bool:
+    return control.rounding_base > 0 and plan.measure.statistic in ("count", "sum")
 
 
 def _periods(units: Units) -> list[str | None]:
@@ -299,7 +315,7 @@ def _measure(
         return _rates(persons, by, plan.flag, control)
     counts = persons.set_index(by)[COUNT]
     if not plan.has_amount:
-        return _rounded(counts, control)
+        return _rounded(counts, plan, control)
     sums = result[_amounts_name(plan, period)].set_index(by)[units.quantity(plan)].reindex(counts.index)
     hidden = sums.eq(symbol) | counts.eq(symbol)
     persons_shown = pd.to_numeric(counts.where(~hidden), errors="coerce")
@@ -310,7 +326,7 @@ def _measure(
     elif plan.measure.statistic == "median":
         numbers = _medians(units.amounts[plan.measure.name], by, units, period).reindex(counts.index).where(~hidden)
     if plan.measure.statistic == "sum":
-        return _rounded(numbers.astype(object).where(~hidden, symbol), control)
+        return _rounded(numbers.astype(object).where(~hidden, symbol), plan, control)
     return numbers.map(rounded_amount, na_action="ignore").astype(object).where(~hidden, symbol)
 
 
@@ -346,8 +362,8 @@ def _floor(amounts: pd.Series) -> float:
     return min(0.0, float(amounts.min())) if len(amounts) else 0.0
 
 
-def _rounded(values: pd.Series, control: DisclosureControl) -> pd.Series:
-    if not control.rounding_base:
+def _rounded(values: pd.Series, plan: MeasurePlan, control: DisclosureControl) -> pd.Series:
+    if not _is_rounded(plan, control):
         return values
     base = control.rounding_base
     rounded: pd.Series = values.map(lambda value: value if value == control.symbol else round(value / base) * base)

@@ -93,6 +93,7 @@ class _Terms(_Read):
     ids: str
     citation: str | None = None
     legend: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class _Package(_Read):
@@ -132,6 +133,7 @@ def _page(package: _Package) -> Iterator[str]:
         yield "three different things.</p>"
     if terms.legend:
         yield f"<p>{escape(terms.legend)}</p>"
+    yield from (f"<p>{escape(note)}</p>" for note in terms.notes)
     if terms.prohibited_uses:
         yield "<p>Not allowed:</p><ul>"
         yield from (f"<li>{escape(use)}</li>" for use in terms.prohibited_uses)

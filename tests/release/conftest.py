@@ -311,5 +311,11 @@ def agreement():
 
 
 @pytest.fixture(scope="session")
+def rounding_agreement():
+    """The same, with counts and sums rounded to multiples of five."""
+    return signed(AGREEMENT.replace("  person_threshold: 10\n", "  person_threshold: 10\n  rounding_base: 5\n"))
+
+
+@pytest.fixture(scope="session")
 def today():
     return TODAY

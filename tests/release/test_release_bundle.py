@@ -146,3 +146,24 @@ def test_the_codebook_and_descriptor_count_no_group(bundle):
 def test_outputs_for_two_recipients_do_not_share_a_bundle(agreement, today, tmp_path):
     with pytest.raises(InputError, match="at least one"):
         bundle_members([], CREATED, b"{}", codebook_html, Workspace(tmp_path))
+
+
+def test_rounded_parts_need_not_add_up_and_the_researcher_is_told(rounding_agreement, today, tmp_path):
+    tokens = [f"a{number:031d}" for number in range(36)]
+    district = pd.DataFrame(
+        {"person_token": tokens, "SchoolYear": "2021", "School": list("ABC") * 12, "Race": "W"}, dtype="string"
+    )
+    payloads = {"district.enrollment": district, "college.terms": pd.DataFrame({"person_token": []}, dtype="string")}
+    ids = release_ids(tokens, secrets.token_bytes).to_numpy()
+    crosswalk = pd.DataFrame({"agency": "district", "person_token": tokens, "release_id": ids})
+    permitted = PermittedRelease(rounding_agreement, "college-by-school", "university", "research", today)
+    table = make_table(permitted, payloads, crosswalk, Workspace(tmp_path), "first")
+    shown = table.frame[table.frame["Race"] == "Total"].set_index("School")["students"].to_dict()
+    assert shown == {"A": 10, "B": 10, "C": 10, "Total": 35}
+    (students,) = (column for column in table.columns if column.name == "students")
+    assert students.description.endswith("Rounded to a multiple of 5.")
+    (went,) = (column for column in table.columns if column.name == "went")
+    assert "multiple" not in went.description
+    members = bundle_members([ReleasedOutput(permitted, table)], CREATED, b"{}", codebook_html, Workspace(tmp_path))
+    for member in ("README.md", "codebook.html", "datapackage.json"):
+        assert b"multiples of 5, each number by itself: parts need not add up to their total" in members[member]
