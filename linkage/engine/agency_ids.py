@@ -19,11 +19,10 @@ from pathlib import Path
 import pandas as pd
 
 from linkage.engine import journal
+from linkage.engine.headings import heading_of
 from linkage.engine.registrar import open_registry
 from linkage.engine.rooms import Hub
-from linkage.engine.steward import context_of
 from linkage.exchange.keys import PrivateKeys
-from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.governance.decide import require
 from linkage.governance.requests import ReturnIds
@@ -47,13 +46,7 @@ def make_agency_ids(
     assert party is not None, "a provider that the agreement lists is a party"
     buffer = BytesIO()
     table.sort_values("scoped_id").to_parquet(buffer, index=False, compression="zstd")
-    heading = Heading(
-        kind="agency-ids",
-        context=context_of(agreement),
-        serial=random_bytes(16).hex(),
-        created=now.isoformat(timespec="seconds"),
-        facts={"records": len(table)},
-    )
+    heading = heading_of(agreement, "agency-ids", {"records": len(table)}, now, random_bytes)
     write_package(out, heading, {_MEMBER: Member(buffer.getvalue())}, keys, [party.public_keys()])
     journal.returned_ids(hub, agency, len(table), package_sha256(out), now)
     return table

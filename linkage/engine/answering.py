@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from linkage.engine.steward import context_of, person_tokens
+from linkage.engine.headings import heading_of
+from linkage.engine.steward import person_tokens
 from linkage.errors import InputError, Refused
 from linkage.exchange.keys import PrivateKeys
-from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, write_package
 from linkage.exchange.review_messages import (
     PACKET_MEMBER,
@@ -140,12 +140,6 @@ def seal_verdicts(
             f"the key file of {keys.name} is not that of a provider of {agreement.terms.id}",
             [f"{agreement.cite('parties')}: fingerprint {keys.public.fingerprint}"],
         )
-    heading = Heading(
-        kind="verdicts",
-        context=context_of(agreement),
-        serial=random_bytes(16).hex(),
-        created=now.isoformat(timespec="seconds"),
-        facts={"verdicts": len(verdicts)},
-    )
+    heading = heading_of(agreement, "verdicts", {"verdicts": len(verdicts)}, now, random_bytes)
     registrar = agreement.terms.hub.public_keys("registrar")
     write_package(out, heading, {VERDICTS_MEMBER: Member(verdicts_bytes(verdicts))}, keys, [registrar])

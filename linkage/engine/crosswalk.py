@@ -20,12 +20,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from linkage.engine.headings import heading_of
 from linkage.engine.registrar import open_registry
 from linkage.engine.rooms import Hub
-from linkage.engine.steward import context_of
 from linkage.exchange.files import write_atomically
 from linkage.exchange.keys import PrivateKeys
-from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, write_package
 from linkage.exchange.sealing import seal_bytes, unseal_bytes
 from linkage.governance.standing import StandingAgreement
@@ -55,13 +54,7 @@ def make_crosswalk(hub: Hub, release: str, recipient: str, now: datetime, random
     ).sort_values("release_id")
     buffer = BytesIO()
     table.to_parquet(buffer, index=False, compression="zstd")
-    heading = Heading(
-        kind="crosswalk",
-        context=context_of(agreement),
-        serial=random_bytes(16).hex(),
-        created=now.isoformat(timespec="seconds"),
-        facts={"release": release, "persons": len(students)},
-    )
+    heading = heading_of(agreement, "crosswalk", {"release": release, "persons": len(students)}, now, random_bytes)
     room = agreement.terms.hub.public_keys("release")
     path = hub.room("release", "crosswalks") / f"{release}{SUFFIX}"
     write_package(path, heading, {_MEMBER: Member(buffer.getvalue(), room)}, keys, [room])

@@ -16,12 +16,11 @@ from datetime import datetime
 from pathlib import Path
 
 from linkage.engine.facts import EncodingFacts
+from linkage.engine.headings import heading_of
 from linkage.engine.opened_passes import OpenedPasses
 from linkage.engine.receive import latest_encodings
 from linkage.engine.rooms import Hub, provider_keys
-from linkage.engine.steward import context_of
 from linkage.errors import MatchingError
-from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.matching.forecast import Forecast, estimate
 from linkage.matching.score import Scored, score
@@ -91,12 +90,12 @@ def match(
         if memory is not None:
             forecast.require_feasible(memory, spec.block_cap)
         scored = score(sources, spec, frozenset(duplicates), report)
-    heading = Heading(
-        kind="links",
-        context=context_of(agreement),
-        serial=random_bytes(16).hex(),
-        created=now.isoformat(timespec="seconds"),
-        facts={"run": run, "sources": list(names), "packages": [package_sha256(path) for path in packages]},
+    heading = heading_of(
+        agreement,
+        "links",
+        {"run": run, "sources": list(names), "packages": [package_sha256(path) for path in packages]},
+        now,
+        random_bytes,
     )
     members = {"links.parquet": Member(links_bytes(scored)), "model.json": Member(model_bytes(scored))}
     write_package(destination, heading, members, keys, [agreement.terms.hub.public_keys("registrar")])

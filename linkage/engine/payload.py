@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from linkage.engine.steward import context_of, local_ids, person_tokens
+from linkage.engine.headings import heading_of
+from linkage.engine.steward import local_ids, person_tokens
 from linkage.errors import InputError, Refused
 from linkage.exchange.keys import PrivateKeys
-from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, write_package
 from linkage.governance.standing import StandingAgreement
 from linkage.release.payload import PreparedPayload, absent_columns, prepare_payload
@@ -50,16 +50,16 @@ def seal_payload(
     ids = local_ids(frame, dataset.local_id)
     tokens = pd.Series(person_tokens(keys, terms.id, ids), dtype="string")
     prepared = prepare_payload(frame, dataset, agreement, now.date(), tokens, drop_unlisted)
-    heading = Heading(
-        kind="payload",
-        context=context_of(agreement),
-        serial=random_bytes(16).hex(),
-        created=now.isoformat(timespec="seconds"),
-        facts={
+    heading = heading_of(
+        agreement,
+        "payload",
+        {
             "dataset": dataset_id,
             "records": len(prepared.frame),
             "elements": {facts.element: facts.missing for facts in prepared.elements},
         },
+        now,
+        random_bytes,
     )
     # Rows leave in a random order, so that they cannot be laid beside the agency's own file.
     seed = int.from_bytes(random_bytes(16), "big") % 2**32

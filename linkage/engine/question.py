@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from linkage.engine.headings import heading_of
 from linkage.engine.opened_passes import OpenedPasses
 from linkage.engine.receive import latest_encodings
 from linkage.engine.rooms import Hub, provider_keys
-from linkage.engine.steward import context_of
-from linkage.exchange.manifest import Heading, Kind
+from linkage.exchange.manifest import Kind
 from linkage.exchange.package import Member, open_package, write_package
 from linkage.governance.parties import Room
 from linkage.matching.candidates import compare
@@ -89,12 +89,7 @@ def ask(hub: Hub, question: Question, post: Post) -> tuple[Met, ...]:
 
 def _send(hub: Hub, sender: Room, receiver: Room, kind: Kind, message: bytes, post: Post) -> Path:
     agreement = hub.agreement()
-    heading = Heading(
-        kind=kind,
-        context=context_of(agreement),
-        serial=post.random_bytes(16).hex(),
-        created=post.now.isoformat(timespec="seconds"),
-    )
+    heading = heading_of(agreement, kind, {}, post.now, post.random_bytes)
     room = agreement.terms.hub.public_keys(receiver)
     path = hub.room(receiver) / f"{heading.serial}.{kind}"
     write_package(path, heading, {_MEMBER: Member(message)}, hub.keys(sender), [room])

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from linkage.engine.facts import EncodingFacts
+from linkage.engine.headings import context_of
 from linkage.engine.rooms import Hub, provider_keys, store_file
-from linkage.engine.steward import ENCODINGS_SUFFIX, context_of
+from linkage.engine.steward import ENCODINGS_SUFFIX
 from linkage.errors import MismatchError, PackageError
 from linkage.exchange.context import Context
 from linkage.exchange.manifest import Manifest

@@ -36,16 +36,15 @@ from linkage.engine.certified import (
     with_link_rates,
 )
 from linkage.engine.crosswalk import make_crosswalk, read_crosswalk
+from linkage.engine.headings import heading_of
 from linkage.engine.history import keep_record, kept_records
 from linkage.engine.issues import keep_issue, refuse_if_few_changed
 from linkage.engine.payload import PAYLOAD_MEMBER
 from linkage.engine.receive import latest
 from linkage.engine.rooms import Hub, provider_keys, store_file
-from linkage.engine.steward import context_of
 from linkage.engine.work import work_of
 from linkage.errors import InputError, PackageError, StoreError
 from linkage.exchange.keys import PrivateKeys
-from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.governance.events import Disclosed
 from linkage.governance.heads import write_head
@@ -166,12 +165,12 @@ def _release(
         certificate = with_link_rates(certificate, agreement, payloads, crosswalk, Workspace(scratch))
         members = bundle_members(outputs, now, certificate_json(certificate), codebook_html, Workspace(scratch))
         members[PAGE] = certificate_page(certificate, agreement, f"release of {now:%Y-%m-%d}")
-        heading = Heading(
-            kind="release",
-            context=context_of(agreement),
-            serial=random_bytes(16).hex(),
-            created=now.isoformat(timespec="seconds"),
-            facts={"outputs": list(output_ids), "recipient": recipient, "agreement_sha256": agreement.sha256},
+        heading = heading_of(
+            agreement,
+            "release",
+            {"outputs": list(output_ids), "recipient": recipient, "agreement_sha256": agreement.sha256},
+            now,
+            random_bytes,
         )
         report("sealing", 0.0)
         sealed = scratch / "bundle"

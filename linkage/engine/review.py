@@ -24,14 +24,14 @@ from pathlib import Path
 import pandas as pd
 
 from linkage.engine import journal
+from linkage.engine.headings import heading_of
 from linkage.engine.links import NewestLinks, open_newest_links
 from linkage.engine.question import Post
 from linkage.engine.registrar import open_registry
 from linkage.engine.rooms import Hub, provider_keys, store_file
-from linkage.engine.steward import context_of
 from linkage.errors import InputError, PackageError, Refused, StoreError
 from linkage.exchange.files import write_atomically
-from linkage.exchange.manifest import Heading, Manifest
+from linkage.exchange.manifest import Manifest
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.exchange.review_messages import (
     PACKET_MEMBER,
@@ -176,13 +176,7 @@ def _questions(
 
 def _write_packet(hub: Hub, folder: Path, agency: str, pairs: tuple[ReviewPair, ...], post: Post) -> Packet:
     agreement = hub.agreement()
-    heading = Heading(
-        kind="review",
-        context=context_of(agreement),
-        serial=post.random_bytes(16).hex(),
-        created=post.now.isoformat(timespec="seconds"),
-        facts={"agency": agency, "pairs": len(pairs)},
-    )
+    heading = heading_of(agreement, "review", {"agency": agency, "pairs": len(pairs)}, post.now, post.random_bytes)
     path = folder / f"{agency}-{post.now:%Y%m%dT%H%M%S}{PACKET_SUFFIX}"
     # In the order of their references, which is random: the order of doubt is the hub's.
     ordered = tuple(sorted(pairs, key=lambda pair: pair.reference))

@@ -28,11 +28,12 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from linkage.engine import journal
+from linkage.engine.headings import context_of
 from linkage.engine.matcher import LINKS_SUFFIX, run_name
 from linkage.engine.receive import latest_encodings
 from linkage.engine.registrar import open_registry
 from linkage.engine.rooms import Hub, provider_keys
-from linkage.engine.steward import ENCODINGS_SUFFIX, TOKENS_MEMBER, context_of
+from linkage.engine.steward import ENCODINGS_SUFFIX, TOKENS_MEMBER
 from linkage.errors import StoreError
 from linkage.exchange.canonical import canonical_json
 from linkage.exchange.files import sync_folder, write_atomically

@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from linkage.engine.facts import EncodingFacts
+from linkage.engine.headings import context_of
 from linkage.errors import InputError, MismatchError, Refused
-from linkage.exchange.context import Context
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, package_sha256, write_package
@@ -56,12 +56,6 @@ ENCODING = "encoding and sealing"
 def pass_member(name: str) -> str:
     """Return the name of a pass's member in a package."""
     return f"pass.{name}.parquet"
-
-
-def context_of(agreement: StandingAgreement) -> Context:
-    """Return what keys are derived for under an agreement."""
-    linkage = agreement.terms.linkage
-    return Context(agreement.terms.id, linkage.spec_sha256, linkage.epoch)
 
 
 def require_spec(agreement: StandingAgreement, spec: LinkageSpec) -> None:

@@ -17,9 +17,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from linkage.cli.main import main
+from linkage.engine.headings import context_of
 from linkage.engine.payload import PAYLOAD_MEMBER
 from linkage.engine.rooms import Hub
-from linkage.engine.steward import context_of
 from linkage.exchange.keys import PrivateKeys, load_private_keys
 from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, open_package, write_package
