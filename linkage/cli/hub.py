@@ -153,7 +153,7 @@ def hub_resolve(hub: Path, plan_only: bool, churn_limit: float, confirm: str) ->
 @click.option("--purpose", required=True, metavar="CODE", help="One of the agreement's permitted uses.")
 @click.option("--user", "users", multiple=True, help="A named user it goes to.  [default: all named users]")
 @click.option("--out", type=NewFile, required=True, help=f"The sealed bundle to write ({BUNDLE_SUFFIX}).")
-@click.option("--as-resolved", is_flag=True, help="Release on the last resolved run, though newer packages came.")
+@click.option("--as-resolved", is_flag=True, help="Release though newer packages came; ledger and bundle say so.")
 def hub_release(
     hub: Path, outputs: tuple[str, ...], recipient: str, purpose: str, users: tuple[str, ...], out: Path,
     as_resolved: bool,
@@ -171,6 +171,8 @@ def hub_release(
         )  # fmt: skip
     for output in done.outputs:
         click.echo(describe_output(output))
+    for note in done.notes:
+        click.echo(f"note, in the bundle too: {note}")
     click.echo(f"sealed to {recipient}: {done.bundle}\nsigned head of the ledger: {done.head}")
 
 

@@ -5,7 +5,7 @@ Rules:
 - Nothing is made before the agreement allows it, and everything that is made passed the disclosure audit.
 - Payload is plain text only in the release room's own scratch folder, which is emptied when the work ends, however it
   ends; what a kill leaves there is swept before the next.
-- Links older than the newest packages are released on only when that is asked for.
+- Links older than the newest packages are released on only when that is asked for; the ledger and the bundle say so.
 - What is refused is entered in the ledger as well as what is released.
 - The bundle is sealed to the recipient's pinned key; the disclosure is entered in the ledger as 34 CFR 99.32 asks,
   and the ledger's signed head goes out beside the bundle.
@@ -64,6 +64,10 @@ from linkage.reports.codebook import codebook_html
 from linkage.spec.progress import Report
 
 BUNDLE_SUFFIX = ".rpkg"
+_STALE = (
+    "The links are those of run {run} of the hub's registry. Agencies had delivered newer records by the day of this"
+    " release, which are not linked in it: who is in those alone is missing, or counts as not linked."
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Released:
     head: Path
     persons: int
     outputs: tuple[ReleasedOutput, ...]
+    notes: tuple[str, ...]
 
 
 @contextmanager
@@ -142,8 +147,8 @@ def _release(
     assert party is not None, "a permitted release has a recipient that is a party"
     certificate = read_certificate(hub)
     require_floor(agreement, certificate)
-    if not as_resolved:
-        _require_current(hub)
+    stale_run = _stale_run(hub, as_resolved)
+    notes = (_STALE.format(run=stale_run),) if stale_run is not None else ()
     name = f"{now:%Y%m%dT%H%M%S}-{random_bytes(4).hex()}"
     report("crosswalk", 0.0)
     crosswalk = read_crosswalk(hub, make_crosswalk(hub, name, recipient, now, random_bytes), agreement)
@@ -163,7 +168,7 @@ def _release(
                 refuse_if_few_changed(hub, permission, made)
         report("assembling and protecting", 1.0)
         certificate = with_link_rates(certificate, agreement, payloads, crosswalk, Workspace(scratch))
-        members = bundle_members(outputs, now, certificate_json(certificate), codebook_html, Workspace(scratch))
+        members = bundle_members(outputs, now, certificate_json(certificate), codebook_html, Workspace(scratch), notes)
         members[PAGE] = certificate_page(certificate, agreement, f"release of {now:%Y-%m-%d}")
         heading = heading_of(
             agreement,
@@ -190,19 +195,23 @@ def _release(
         sha256 = package_sha256(sealed)
         head = out.with_name(f"{out.name}.head.json")
         for permission in permitted:
-            write_head(head, journal.disclosed(hub, _disclosure(permission, persons, sha256), now))
+            write_head(head, journal.disclosed(hub, _disclosure(permission, persons, sha256, stale_run), now))
         store_file(sealed, out)
         report("sealing", 1.0)
-    return Released(name, out, head, persons, tuple(outputs))
+    return Released(name, out, head, persons, tuple(outputs), notes)
 
 
-def _require_current(hub: Hub) -> None:
+def _stale_run(hub: Hub, as_resolved: bool) -> int | None:
+    """Return the last run where packages have come since, None where none have; StoreError unless ``as_resolved``."""
     work = work_of(hub)
-    if work.packages and not work.resolved:
+    if not work.stale:
+        return None
+    if not as_resolved:
         raise StoreError(
             f"not released, for {work.next_step}",
             advice=f"or release on run {work.last_run}, the last that was resolved, with --as-resolved",
         )
+    return work.last_run
 
 
 def _make(
@@ -227,7 +236,7 @@ def _make(
     return make_token_crosswalk(permission, crosswalk, Workspace(folder))
 
 
-def _disclosure(permission: PermittedRelease, persons: int, bundle_sha256: str) -> Disclosed:
+def _disclosure(permission: PermittedRelease, persons: int, bundle_sha256: str, stale_run: int | None) -> Disclosed:
     terms = permission.terms
     recipient = terms.recipient(permission.recipient)
     assert recipient is not None, "a permitted release has a recipient that is listed"
@@ -246,6 +255,7 @@ def _disclosure(permission: PermittedRelease, persons: int, bundle_sha256: str) 
         bundle_sha256=bundle_sha256,
         destroy_by=permission.destroy_by.isoformat(),
         clause=f"outputs[{permission.output_id}]",
+        stale_links_of_run=stale_run,
     )
 
 

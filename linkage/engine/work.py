@@ -26,6 +26,11 @@ class Work:
     certificate: Certificate | None
 
     @property
+    def stale(self) -> bool:
+        """Whether packages have come that are not in the links yet."""
+        return self.packages > 0 and not self.resolved
+
+    @property
     def next_step(self) -> str:
         """Say what the operator would do next."""
         if not self.packages:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from linkage.governance.base import Clause, Count, ElementRef, Id, Name, Text
 
@@ -94,6 +94,15 @@ class Disclosed(_UnderAgreement):
     bundle_sha256: _Hex
     destroy_by: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     clause: Name
+    stale_links_of_run: Count | None = Field(None, description="the run it was released on, if newer packages had come")
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        # Left out where there is none: lines of ledgers from before this field must read as they were written.
+        fields: dict[str, object] = write(self)
+        if self.stale_links_of_run is None:
+            fields.pop("stale_links_of_run", None)
+        return fields
 
 
 class ReturnedIds(_UnderAgreement):

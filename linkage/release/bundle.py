@@ -81,10 +81,12 @@ def bundle_members(
     linkage_certificate: bytes,
     codebook: Callable[[bytes], bytes],
     workspace: Workspace,
+    notes: Sequence[str] = (),
 ) -> dict[str, Content]:
     """Return every member of the bundle by name; large ones as files in the workspace's scratch folder.
 
-    ``codebook`` renders the descriptor as HTML (:func:`linkage.reports.codebook.codebook_html`).
+    ``codebook`` renders the descriptor as HTML (:func:`linkage.reports.codebook.codebook_html`); ``notes`` are what its
+    readers must know of the release as a whole.
     """
     first = _one_permission(outputs)
     members: dict[str, Content] = {}
@@ -106,13 +108,13 @@ def bundle_members(
                     resources.append(_file_resource(path, file, table, schema))
     tables = {o.permitted.output_id: o.content for o in outputs if isinstance(o.content, ProtectedTable)}
     legend = next((table.legend for table in tables.values()), None)
-    notes = tuple(dict.fromkeys(note for table in tables.values() for note in table.notes))
+    told = tuple(dict.fromkeys([*notes, *(note for table in tables.values() for note in table.notes)]))
     package = DataPackage(
         name=first.terms.id,
         title="; ".join(output.permitted.output.title for output in outputs),
         created=created,
         resources=tuple(resources),
-        linkage=_terms(first, legend, notes),
+        linkage=_terms(first, legend, told),
     )
     descriptor = package.to_json()
     files = {o.permitted.output_id: o.content for o in outputs if isinstance(o.content, AssembledFile)}

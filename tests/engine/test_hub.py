@@ -107,6 +107,29 @@ def test_a_research_file_opens_with_the_recipients_key_and_no_other(consortium):
     assert not (consortium.folder / "no").exists()
 
 
+def test_a_release_on_links_older_than_the_newest_packages_is_marked_for_the_auditor_and_the_researcher(consortium):
+    _linked(consortium)
+
+    def released(name, **more):
+        bundle, opened = consortium.folder / f"{name}.rpkg", consortium.folder / name
+        release(
+            consortium.hub, ["research-file"], recipient="university", purpose="research", out=bundle, now=NOW,
+            random_bytes=os.urandom, **more,
+        )  # fmt: skip
+        open_bundle(bundle, consortium.agreement, consortium.keys["university"], opened)
+        event = verify_ledger(consortium.hub.folder / "ledger.jsonl").entries[-1].event
+        return event.stale_links_of_run, [(opened / page).read_text() for page in ("README.md", "codebook.html")]
+
+    run, pages = released("current", as_resolved=True)
+    assert run is None
+    assert not any("run 1" in page for page in pages)
+    later = NOW + timedelta(days=1)
+    consortium.receive(consortium.hash("lakeside-district", children(160), "next", now=later))
+    run, pages = released("stale", as_resolved=True)
+    assert run == 1
+    assert all("not linked in it" in page and "links are those of run 1" in page for page in pages)
+
+
 def test_two_releases_of_the_same_people_share_no_id_and_no_order(consortium):
     _linked(consortium)
     tables = []
