@@ -3,7 +3,7 @@
 Rules:
 
 - With kept IDs a recipient sees who has come and who has gone since the last issue. Fewer of them than the file's k
-  would be as few as k-anonymity forbids, so such an issue is refused (:mod:`linkage.disclosure.microdata`).
+  would be as few as k-anonymity forbids, so such an issue is refused (:mod:`linkage.disclosure.issues`).
 - What is kept is the release IDs alone, sealed to the release room's own key.
 - With IDs made anew nobody can tell the two issues' persons apart, and nothing is kept.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from linkage.disclosure.microdata import refuse_small_difference
+from linkage.disclosure.issues import refuse_small_difference
 from linkage.engine.rooms import Hub
 from linkage.exchange.files import write_atomically
 from linkage.exchange.sealing import seal_bytes, unseal_bytes

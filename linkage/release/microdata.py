@@ -11,8 +11,7 @@ Rules:
   the smallest other class joins it.
 - A quasi-identifier that two datasets write in one column is one, for both.
 - What this does not do: the order and the years of a person's changes are not part of the combination, and neither
-  are values that the agreement does not call quasi-identifiers. :func:`linkage.disclosure.microdata.anonymise` is
-  stricter (whole sequences) and works in memory; this works on what does not fit there.
+  are values that the agreement does not call quasi-identifiers.
 """
 
 from __future__ import annotations
