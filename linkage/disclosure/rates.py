@@ -14,7 +14,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import floor, log10
 
 import pandas as pd
@@ -83,8 +83,6 @@ GATEWAY = RateStyle(
         Band(persons=300, edge=1, width=1),
     )
 )
-STYLES: Mapping[str, RateStyle] = {"edfacts": EDFACTS, "slds-tb3": GATEWAY}
-"""The styles by the names that an agreement may use."""
 
 
 def rates(

@@ -3,8 +3,7 @@
 Rules:
 
 - Opening gives the whole plaintext or nothing. A streaming decryptor has written almost all of a truncated file
-  before it notices, so plaintext goes to a file without a name, or under a temporary one, until the last piece
-  has been authenticated.
+  before it notices, so plaintext goes to a file without a name until the last piece has been authenticated.
 - A header is read only up to a cap: the format sets no limit on its stanzas, and each costs a key agreement.
 - Sealing says nothing about who sealed; signatures are in ``package``.
 """
@@ -23,7 +22,6 @@ import pyrage
 from pyrage import x25519
 
 from linkage.errors import KeyFileError, PackageError
-from linkage.exchange.files import atomic_writer
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.streams import CHUNK_BYTES, ChunkReader, Reader, Writer, chunks
 
@@ -88,18 +86,6 @@ def unseal_unnamed(source: Reader, keys: PrivateKeys, what: str, folder: Path | 
         plain.close()
         raise
     return plain
-
-
-def seal_file(source: Path, destination: Path, recipients: Sequence[str]) -> None:
-    """Write the sealed copy of ``source`` at ``destination``, whole or not at all."""
-    with source.open("rb") as plain, atomic_writer(destination) as sealed:
-        seal_stream(plain, sealed, recipients)
-
-
-def unseal_file(source: Path, destination: Path, keys: PrivateKeys) -> None:
-    """Write the plaintext of ``source`` at ``destination`` (0600), whole or not at all."""
-    with source.open("rb") as sealed, atomic_writer(destination) as plain:
-        unseal_stream(sealed, plain, keys, str(source))
 
 
 def seal_bytes(plaintext: bytes, recipients: Sequence[str]) -> bytes:

@@ -42,11 +42,6 @@ def frame_to_csv(frame: pd.DataFrame) -> bytes:
     return guarded.to_csv(index=False, lineterminator="\n").encode("utf-8")
 
 
-def unguarded(column: pd.Series) -> pd.Series:
-    """Take the apostrophes off again."""
-    return column.str.replace(f"^'(?={GUARDED})", "", regex=True)
-
-
 def _guarded(text: str) -> str:
     return f"'{text}" if text[:1] in "=+-@\t\r\n'" and text else text
 

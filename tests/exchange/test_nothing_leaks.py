@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from linkage.errors import LinkageError
 from linkage.exchange.context import Context
 from linkage.exchange.keys import load_private_keys, load_public_keys, save_keys
 from linkage.exchange.package import Member, open_package, write_package
-from linkage.exchange.sealing import unseal_bytes, unseal_file
+from linkage.exchange.sealing import unseal_bytes, unseal_unnamed
 from linkage.exchange.secret import Secret, load_secret, secret_from_text
 
 MARKER = b"MARKER-OF-A-RECORD"
@@ -97,7 +98,7 @@ def test_no_failure_tells_a_secret_a_key_or_a_plaintext(consortium, agency, matc
         lambda: open_package(package, matcher, senders, "payload"),
         lambda: open_package(truncated, matcher, senders, "encodings", scratch=folder / "scratch"),
         lambda: read_member(package, registrar, senders),
-        lambda: unseal_file(truncated, folder / "scratch" / "plain", matcher),
+        lambda: unseal_unnamed(io.BytesIO(content[:-9]), matcher, "it", folder / "scratch"),
         lambda: unseal_bytes(content, agency),
     ]
     told = [repr(secret), repr(agency), repr(matcher), repr(Member(MARKER))]

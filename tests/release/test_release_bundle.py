@@ -10,7 +10,7 @@ import pytest
 from linkage.errors import InputError, PackageError
 from linkage.release.assemble import assemble
 from linkage.release.bundle import ReleasedOutput, bundle_members, verify_bundle
-from linkage.release.csvfile import frame_to_csv, unguarded
+from linkage.release.csvfile import GUARDED, frame_to_csv
 from linkage.release.identifiers import release_ids
 from linkage.release.permission import PermittedRelease
 from linkage.release.tables import make_table
@@ -124,7 +124,8 @@ def test_a_formula_is_guarded_in_csv_and_whole_in_parquet(bundle):
 def test_guarding_small_tables_can_be_undone_exactly():
     frame = pd.DataFrame({"a": ["=x", "'=x", "x", ""], "n": [-1, 2, 3, 4]})
     from_csv = pd.read_csv(pd.io.common.BytesIO(frame_to_csv(frame)), keep_default_na=False)
-    assert unguarded(from_csv["a"].astype("string")).tolist() == frame["a"].tolist()
+    unguarded = from_csv["a"].str.replace(f"^'(?={GUARDED})", "", regex=True)
+    assert unguarded.tolist() == frame["a"].tolist()
     assert from_csv["n"].tolist() == [-1, 2, 3, 4]
 
 
