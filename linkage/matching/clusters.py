@@ -90,14 +90,14 @@ def _join(
     a: NDArray[np.int64],
     b: NDArray[np.int64],
     parent: NDArray[np.int64],
+    following: NDArray[np.int64],
+    last: NDArray[np.int64],
     mask: NDArray[np.uint64],
     twice: NDArray[np.int64],
     keys: NDArray[np.int64],
     odds: NDArray[np.float64],
     refused: NDArray[np.bool_],
 ) -> None:
-    following = np.full(len(parent), -1, dtype=np.int64)
-    last = np.arange(len(parent))
     doubled = twice.max() >= 0 if len(twice) else False
     for at in order:
         x, y = _find(parent, a[at]), _find(parent, b[at])
@@ -120,6 +120,53 @@ def _join(
             mask[low, word] |= mask[high, word]
 
 
+class Clustering:
+    """Clusters that grow: links taken later never undo what earlier ones joined.
+
+    ``source`` (records,) is each record's source; ``exclusive`` (sources,) says which sources hold no duplicates.
+    ``scored`` are all pairs whose odds are known, links or not; it matters where a source may hold duplicates.
+    """
+
+    def __init__(self, source: NDArray[np.int64], exclusive: NDArray[np.bool_], scored: Scores | None = None) -> None:
+        records = len(source)
+        bit = np.cumsum(exclusive) - 1
+        self._mask = np.zeros((records, int(exclusive.sum() // 64 + 1)), dtype=np.uint64)
+        limited = np.flatnonzero(exclusive[source]) if records else np.zeros(0, dtype=np.int64)
+        own = bit[source[limited]]
+        self._mask[limited, own // 64] = np.uint64(1) << (own % 64).astype(np.uint64)
+        # The records of a cluster are chained from its root, so that evidence between clusters can be summed.
+        self._parent, self._last = np.arange(records), np.arange(records)
+        self._following = np.full(records, -1, dtype=np.int64)
+        self._twice = np.where(exclusive[source], -1, source) if records else np.zeros(0, dtype=np.int64)
+        self._keys, self._odds = _lookup(scored if (self._twice >= 0).any() else None, records)
+
+    def join(
+        self,
+        a: NDArray[np.int64],
+        b: NDArray[np.int64],
+        weight: NDArray[np.float64],
+        rank: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.bool_]:
+        """Take links ``a``-``b`` (record numbers), those of a lower ``rank`` and then of more ``weight`` first.
+
+        Returns which of them were refused, shape (links,).
+        """
+        refused = np.zeros(len(a), dtype=bool)
+        # A later key decides before an earlier one, and ties are broken by the records.
+        ties = (np.maximum(a, b), np.minimum(a, b), -weight)
+        order = np.lexsort(ties if rank is None else (*ties, rank))
+        _join(
+            order, a, b, self._parent, self._following, self._last, self._mask, self._twice, self._keys, self._odds,
+            refused,
+        )  # fmt: skip
+        return refused
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The lowest record number of each record's cluster, shape (records,)."""
+        return _flatten(self._parent)
+
+
 def cluster(
     a: NDArray[np.int64],
     b: NDArray[np.int64],
@@ -129,25 +176,10 @@ def cluster(
     rank: NDArray[np.int64] | None = None,
     scored: Scores | None = None,
 ) -> Clusters:
-    """Cluster records by links ``a``-``b`` (record numbers) of ``weight``; links of a lower ``rank`` are taken first.
-
-    ``source`` (records,) is each record's source; ``exclusive`` (sources,) says which sources hold no duplicates.
-    ``scored`` are all pairs whose odds are known, links or not; it matters where a source may hold duplicates.
-    """
-    records = len(source)
-    bit = np.cumsum(exclusive) - 1
-    words = int(exclusive.sum() // 64 + 1)
-    mask = np.zeros((records, words), dtype=np.uint64)
-    limited = np.flatnonzero(exclusive[source]) if records else np.zeros(0, dtype=np.int64)
-    own = bit[source[limited]]
-    mask[limited, own // 64] = np.uint64(1) << (own % 64).astype(np.uint64)
-    parent = np.arange(records)
-    refused = np.zeros(len(a), dtype=bool)
-    order = np.lexsort((np.maximum(a, b), np.minimum(a, b), -weight, np.zeros(len(a)) if rank is None else rank))
-    twice = np.where(exclusive[source], -1, source) if records else np.zeros(0, dtype=np.int64)
-    keys, odds = _lookup(scored, records)
-    _join(order, a, b, parent, mask, twice, keys, odds, refused)
-    labels = _flatten(parent)
+    """Cluster records by links at once; see :class:`Clustering`."""
+    clustering = Clustering(source, exclusive, scored)
+    refused = clustering.join(a, b, weight, rank)
+    labels = clustering.labels
     return Clusters(labels, labels[a] == labels[b], refused)
 
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from linkage.matching.clusters import Scores, cluster
+from linkage.matching.clusters import Clustering, Scores
 from linkage.matching.patterns import pair_table, source_pairs
 from linkage.matching.score import LINK_THRESHOLD, Scored
 from linkage.spec.encodings import TokenTable
@@ -48,22 +49,41 @@ class Persons:
     pairs: pd.DataFrame
 
 
-def _ends(links: pd.DataFrame, side: str, tables: Sequence[TokenTable], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the record number of one end of each link, -1 where no token table knows the token."""
-    numbers = np.full(len(links), -1, dtype=np.int64)
-    for table, start in zip(tables, starts, strict=False):
-        mine = links[f"source_{side}"].to_numpy() == table.source
-        for name in links.loc[mine, "pass"].unique():
-            column = table.table.get(f"pass:{name}")
-            if column is None:
-                continue
-            at = np.flatnonzero(mine & (links["pass"].to_numpy() == name))
-            tokens = column.to_numpy(dtype=np.uint64)
-            order = np.argsort(tokens)
-            wanted = links[f"token_{side}"].to_numpy(dtype=np.uint64)[at]
-            found = order[np.minimum(np.searchsorted(tokens, wanted, sorter=order), len(order) - 1)]
-            numbers[at] = np.where(tokens[found] == wanted, found + start, -1)
-    return numbers
+def _ends(
+    links: pd.DataFrame, tables: Sequence[TokenTable], starts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the record number of each end of each link, -1 where no token table knows the token."""
+    passes, names = pd.factorize(links["pass"])
+    order = np.argsort(passes, kind="stable")
+    bounds = np.searchsorted(passes[order], np.arange(len(names) + 1))
+    sources = pd.Index([table.source for table in tables])
+    ends = []
+    for side in "ab":
+        source, tokens = (
+            sources.get_indexer(pd.Index(links[f"source_{side}"])),
+            links[f"token_{side}"].to_numpy(dtype=np.uint64),
+        )
+        numbers = np.full(len(links), -1, dtype=np.int64)
+        for p, name in enumerate(names):
+            of_pass = order[bounds[p] : bounds[p + 1]]
+            for t, (table, start) in enumerate(zip(tables, starts, strict=False)):
+                at, column = of_pass[source[of_pass] == t], table.table.get(f"pass:{name}")
+                if len(at) and column is not None:
+                    found = _rows(column.to_numpy(dtype=np.uint64), tokens[at])
+                    numbers[at] = np.where(found >= 0, found + start, -1)
+        ends.append(numbers)
+    return ends[0], ends[1]
+
+
+def _rows(column: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return in which row of a table's column each wanted token is, -1 where it is in none."""
+    codes, tokens = pd.factorize(wanted)
+    held = pd.Index(tokens).get_indexer(pd.Index(column))
+    rows = np.flatnonzero(held >= 0)
+    row_of = np.full(len(tokens), -1, dtype=np.int64)
+    row_of[held[rows]] = rows
+    found: NDArray[np.int64] = row_of[codes]
+    return found
 
 
 def _decisions(
@@ -84,33 +104,30 @@ def resolve_persons(
     source_of = np.repeat(np.arange(len(tables)), np.diff(starts))
     exclusive = np.array([table.source not in may_have_duplicates for table in tables]) & (len(tables) > 1)
 
-    a, b = _ends(links, "a", tables, starts), _ends(links, "b", tables, starts)
+    a, b = _ends(links, tables, starts)
     known = (a >= 0) & (b >= 0)
     links, a, b = links[known].reset_index(drop=True), a[known], b[known]
     weight, probability = links["match_weight"].to_numpy(), links["match_probability"].to_numpy()
     inside = (source_of[a] == source_of[b]) & exclusive[source_of[a]] if len(a) else np.zeros(0, dtype=bool)
 
     names = np.array([table.source for table in tables], dtype=object)
-    rank = np.where((probability > LINK_THRESHOLD) & ~inside, 0, -1)
     certain = np.clip(probability, 1e-12, 1 - 1e-12)
-    known_odds = Scores(a, b, np.log(certain / (1 - certain)))
+    clustering = Clustering(source_of, exclusive, Scores(a, b, np.log(certain / (1 - certain))))
     left = _Leftover(source_of, exclusive, a, b, links["calibrated_probability"].to_numpy())
-    final = probability.copy()
-    for round_number in range(_ROUNDS):
-        joining = np.flatnonzero(rank >= 0)
-        clustered = cluster(
-            a[joining], b[joining], weight[joining], source_of.astype(np.int64), exclusive, rank[joining], known_odds
-        )
-        raised = left.probabilities(clustered.labels)
-        final = np.where(rank < 0, raised, final)
-        more = (rank < 0) & ~inside & (raised > _LATER_THRESHOLD)
-        if round_number == _ROUNDS - 1 or not more.any():
+    final, joining = probability.copy(), np.zeros(len(links), dtype=bool)
+    more = (probability > LINK_THRESHOLD) & ~inside
+    for _ in range(_ROUNDS):
+        clustering.join(a[more], b[more], weight[more])
+        joining |= more
+        labels = clustering.labels
+        raised = left.probabilities(labels)
+        final = np.where(joining, final, raised)
+        more = ~joining & ~inside & (raised > _LATER_THRESHOLD)
+        if not more.any():
             break
-        rank[more] = round_number + 1
 
-    refused = np.zeros(len(links), dtype=bool)
-    refused[joining] = ~clustered.taken
-    _, cluster_id = np.unique(clustered.labels, return_inverse=True)
+    refused = joining & (labels[a] != labels[b])
+    _, cluster_id = np.unique(labels, return_inverse=True)
     position = np.concatenate([table.table["row"].to_numpy() for table in tables])
     records = pd.DataFrame(
         {
@@ -131,7 +148,7 @@ def resolve_persons(
             "calibrated_probability": links["calibrated_probability"],
             "pattern": links["pattern"],
             "final_probability": final,
-            "decision": _decisions(rank >= 0, inside, refused),
+            "decision": _decisions(joining, inside, refused),
         }
     )
     return Persons(records, pairs)
@@ -150,7 +167,9 @@ class _Leftover:
     ) -> None:
         self._source_of, self._a, self._b, self._probability = source_of, a, b, probability
         self._exclusive, self._x, self._y = exclusive, source_of[a], source_of[b]
-        self._records = np.bincount(source_of, minlength=len(exclusive)).astype(np.float64)
+        # Records are numbered source by source.
+        self._starts = np.searchsorted(source_of, np.arange(len(exclusive) + 1))
+        self._records = np.diff(self._starts).astype(np.float64)
         self._pair = pair_table(len(exclusive))[self._x, self._y]
         self._between = (self._x != self._y) & exclusive[self._x] & exclusive[self._y]
 
@@ -167,7 +186,7 @@ class _Leftover:
         pairs = np.bincount(self._pair[open_], minlength=size) - matches
         both = np.bincount(self._pair[open_ & free], minlength=size) - matches
         unlinked = np.array(
-            [[(~holds[labels[self._source_of == x], y]).sum() for y in range(sources)] for x in range(sources)]
+            [(~holds[labels[start:end]]).sum(axis=0) for start, end in pairwise(self._starts)]
         ) / np.maximum(self._records, 1.0)[:, None]  # fmt: skip
         chance = np.array([unlinked[x, y] * unlinked[y, x] for x, y in source_pairs(sources)])
         chance = (np.maximum(both, 0.0) + _INDEPENDENT * chance) / (np.maximum(pairs, 0.0) + _INDEPENDENT)

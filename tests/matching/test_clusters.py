@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linkage.matching.clusters import Scores, cluster
+from linkage.matching.clusters import Clustering, Scores, cluster
 
 
 def _cluster(links, source, exclusive):
@@ -84,3 +84,17 @@ def test_every_link_is_inside_a_cluster_or_refused(case):
     links, source, exclusive = case
     found = _cluster(links, source, exclusive)
     assert (found.taken | found.refused).all()
+
+
+@given(_linked_records(), st.data())
+def test_links_taken_in_rounds_cluster_as_links_of_later_rank_do(case, data):
+    links, source, exclusive = case
+    later = np.array([data.draw(st.booleans()) for _ in links], dtype=bool)
+    a, b = (np.array([link[side] for link in links], dtype=np.int64) for side in (0, 1))
+    weight = np.array([link[2] for link in links], dtype=np.float64)
+    records, flags = np.array(source, dtype=np.int64), np.array(exclusive)
+    clustering = Clustering(records, flags)
+    for chosen in (~later, later):
+        clustering.join(a[chosen], b[chosen], weight[chosen])
+    at_once = cluster(a, b, weight, records, flags, later.astype(np.int64))
+    assert clustering.labels.tolist() == at_once.labels.tolist()
