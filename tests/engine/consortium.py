@@ -32,8 +32,9 @@ from linkage.spec.load import load_spec
 TODAY = date(2026, 11, 22)
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
-#: Values that must be found nowhere at the hub: each stands in a cell of the agencies' files.
-MARKERS = ("Quixotrix", "Zaphodsson", "1987-06-05", "Wombatroad", "78211", "509876543", "marker.mail")
+#: Values that must be found nowhere at the hub: each stands in a cell of the agencies' files. None is a short number,
+#: which would stand in some random token by chance: five digits do in one of a hundred runs.
+MARKERS = ("Quixotrix", "Zaphodsson", "1987-06-05", "Wombatroad", "V5K0X1", "509876543", "marker.mail")
 
 
 def children(count: int, first: int = 0) -> pd.DataFrame:
@@ -48,7 +49,7 @@ def children(count: int, first: int = 0) -> pd.DataFrame:
             "LastSurname": [family[n // 11 % 11] for n in numbers],
             "BirthDate": [f"19{87 - n % 9}-0{n % 8 + 1}-{n % 27 + 1:02}" if n % 50 else "1987-06-05" for n in numbers],
             "StreetNumberName": [f"{n % 400 + 1} Wombatroad" for n in numbers],
-            "PostalCode": ["78211" if n % 3 else "78214" for n in numbers],
+            "PostalCode": ["V5K0X1" if n % 3 else "V5K0X4" for n in numbers],
             "SSN": [f"{509876543 + 7919 * n % 90_000_000}" for n in numbers],
             "Email": [f"p{n}@marker.mail" for n in numbers],
         }

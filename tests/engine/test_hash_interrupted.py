@@ -4,15 +4,46 @@ import resource
 import signal
 import subprocess
 import sys
+from itertools import takewhile
 
 import pytest
 from click.testing import CliRunner
-from consortium import children
+from consortium import NOW, children
 
 from linkage.cli.main import main
 from linkage.exchange.keys import save_keys
 
-HASH = [sys.executable, "-c", "from linkage.cli.main import main; main()", "hash"]
+#: The command in a process of its own, by the consortium's clock.
+HASH = f"""
+import sys
+from datetime import datetime
+import linkage.cli.steward
+from linkage.cli.main import main
+linkage.cli.steward.now = lambda: datetime.fromisoformat("{NOW.isoformat()}")
+main(["hash", *sys.argv[1:]])
+"""
+
+#: The same, held where some passes are encoded and others are not, until it is stopped. Ctrl-C is listened to even if
+#: whoever runs the tests does so in the background, where it is ignored.
+HELD = f"""
+import signal, sys, threading
+import linkage.engine.steward
+stopped, encode_pass = threading.Event(), linkage.engine.steward.encode_pass
+
+def stop(*arguments):
+    stopped.set()
+    signal.default_int_handler(*arguments)
+
+def encode_or_wait(planned, name, derive):
+    if name == list(planned.passes)[2]:
+        print("half-way", file=sys.stderr, flush=True)
+        stopped.wait()
+    return encode_pass(planned, name, derive)
+
+signal.signal(signal.SIGINT, stop)
+linkage.engine.steward.encode_pass = encode_or_wait
+{HASH}
+"""
 
 
 @pytest.fixture
@@ -34,7 +65,9 @@ def test_a_full_disk_is_an_error_that_names_the_package_and_leaves_nothing(comma
     def little_room():
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 
-    done = subprocess.run([*HASH, *arguments], capture_output=True, text=True, check=False, preexec_fn=little_room)
+    done = subprocess.run(
+        [sys.executable, "-c", HASH, *arguments], capture_output=True, text=True, check=False, preexec_fn=little_room
+    )
     assert done.returncode == 1
     assert f"error: {out}: File too large" in done.stderr
     assert "Traceback" not in done.stderr
@@ -44,8 +77,9 @@ def test_a_full_disk_is_an_error_that_names_the_package_and_leaves_nothing(comma
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_stopped_leaves_no_package_and_the_next_run_cleans_up_behind_it(command, sent):
     arguments, out = command
-    running = subprocess.Popen([*HASH, *arguments], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    told = [running.stderr.readline() for _ in range(3)]
+    command_line = [sys.executable, "-c", HELD, *arguments]
+    running = subprocess.Popen(command_line, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    told = list(takewhile(lambda line: line != "half-way\n", running.stderr))
     assert [line.partition(":")[0] for line in told] == ["reading", "normalising", "blocking"]
     running.send_signal(sent)
     _, rest = running.communicate()
