@@ -15,8 +15,9 @@ def consortium(tmp_path):
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch):
     """Set every command's clock to the day on which the consortium works: its agreement has a first and a last day."""
-    for module in iter_modules(linkage.cli.__path__, "linkage.cli."):
-        commands = import_module(module.name)
+    # All are imported before any is changed: each takes its clock from another when it is imported.
+    commands = [import_module(module.name) for module in iter_modules(linkage.cli.__path__, "linkage.cli.")]
+    for module in commands:
         for name, value in (("now", NOW), ("today", TODAY)):
-            if hasattr(commands, name):
-                monkeypatch.setattr(commands, name, lambda value=value: value)
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, lambda value=value: value)
