@@ -7,13 +7,14 @@ are the product's own; only hashing, and with it the noise of filters and the ca
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numba import njit
 
 from linkage.hashing.columns import recognise
-from linkage.hashing.features import features
+from linkage.hashing.features import Features, features
 from linkage.hashing.prepare import Prepared, prepare
 from linkage.matching.candidates import NAME_ORDER, Patterns, compared_identifiers
 from linkage.matching.kernels import SWAP_BELOW, SWAP_MARGIN
@@ -55,6 +56,12 @@ def _dice(
         out[pair] = 2.0 * common / total if total else -1.0
 
 
+def _bits(found: Features) -> np.ndarray:
+    """Return how many bits each feature of each value sets."""
+    by_layout = [np.bincount(found.tag_bytes[a:b] // 16) for a, b in pairwise(found.layout_starts)]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *(by_layout[layout] for layout in found.layouts)])
+
+
 class _Values:
     """The values of identifiers that may be compared with each other, over all records."""
 
@@ -80,7 +87,7 @@ class _Values:
             ]
             or [np.zeros(0, dtype=np.int64)]
         ).astype(np.int64)
-        self._numbers, self._counts = found.numbers[order], found.counts[order].astype(np.int64)
+        self._numbers, self._counts = found.numbers[order], _bits(found)[order]
 
     def similarity(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         out = np.empty(len(a))

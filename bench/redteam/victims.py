@@ -99,7 +99,7 @@ def _prepared(frame: pd.DataFrame, spec: LinkageSpec) -> Prepared:
 def _one_block_filters(planned: EncodingPlan, spec: LinkageSpec, derive: Derive) -> NDArray[np.uint64]:
     """Encode every record's fields under one key and one block: what the attacker can do with clear text."""
     keyed = BulkCmac(derive("filter"))
-    records = len(planned.blocks)
+    records = planned.records
     spans = spans_of(spec)
     words = np.zeros((records, max(span.stop for span in spans.values())), dtype=np.uint64)
     states = keyed.absorb(np.zeros((records, 2), dtype=np.uint64))
@@ -126,7 +126,7 @@ def clks(planned: EncodingPlan, derive: Derive) -> NDArray[np.uint64]:
 
     Hashing is keyed and independent, the better of the two usual ways.
     """
-    records = len(planned.blocks)
+    records = planned.records
     filled = np.zeros((records, _CLK_BITS), dtype=np.uint8)
     for table in planned.tables:
         keyed = BulkCmac(derive(f"clk/{table.identifier.name}"))
@@ -150,24 +150,22 @@ def scene(frames: list[pd.DataFrame], persons: NDArray[np.int64], spec: LinkageS
     spans = spans_of(spec)
     width = max(span.stop for span in spans.values())
     passes, own_blocks = [], {}
-    for p, blocking in enumerate(spec.passes):
+    for blocking in spec.passes:
         holding = [(i, planned) for i, planned in enumerate(theirs) if blocking.name in planned.passes]
         if not holding:
             continue
         words, blocks, record = [], [], []
         for i, planned in holding:
             found = encode_pass(planned, blocking.name, secret)
-            row_of = np.argsort(planned.tokens[p])[-found.rows :] if found.rows else np.empty(0, dtype=np.int64)
-            record.append(starts[i] + row_of)
+            members = planned.taking_part(blocking.name)
+            record.append(starts[i] + members.rows[np.argsort(members.tokens)])
             blocks.append(found.blocks)
             placed = np.zeros((found.rows, width), dtype=np.uint64)
             for name, filters in found.filters.items():
                 placed[:, spans[name]] = filters
             words.append(placed)
         passes.append(Encoded(blocking.name, np.concatenate(words), np.concatenate(blocks), np.concatenate(record)))
-        own_blocks[blocking.name] = np.concatenate(
-            [np.where(planned.present[:, p], planned.blocks[:, p, 0], 0) for planned in mine]
-        )
+        own_blocks[blocking.name] = np.concatenate([_own_blocks(planned, blocking.name) for planned in mine])
     everyone = np.arange(len(persons))
     lengths = [_lengths(frame, spec) for frame in frames]
     population = Population(
@@ -179,6 +177,14 @@ def scene(frames: list[pd.DataFrame], persons: NDArray[np.int64], spec: LinkageS
     )
     victims_clk = np.concatenate([clks(planned, secret) for planned in theirs])
     return Scene(population, tuple(passes), Encoded("CLK", victims_clk, everyone.astype(np.uint64), everyone), spans)
+
+
+def _own_blocks(planned: EncodingPlan, name: str) -> NDArray[np.uint64]:
+    """Return the block of every record in a pass, 0 where it has none."""
+    members = planned.taking_part(name)
+    blocks = np.zeros(planned.records, dtype=np.uint64)
+    blocks[members.rows] = members.blocks[:, 0]
+    return blocks
 
 
 def _lengths(frame: pd.DataFrame, spec: LinkageSpec) -> NDArray[np.int64]:

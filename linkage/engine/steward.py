@@ -205,7 +205,7 @@ def hash_extract(
         records=usable.prepared.records,
         may_have_duplicates=may_have_duplicates,
         statistics=statistics,
-        rows_by_pass={name: planned.rows(name) for name in planned.passes},
+        rows_by_pass=planned.rows_by_pass,
         over_block_cap=dict(planned.over_cap),
         spec=spec.model_dump(mode="json"),
     )

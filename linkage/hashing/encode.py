@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.errors import LinkageError
+from linkage.hashing.entries import Entries, Found, TakingPart
 from linkage.hashing.features import Features, features
 from linkage.hashing.kernels import check_messages, cut_checks, filter_messages, set_bits
 from linkage.hashing.prepare import Prepared, Values
@@ -60,15 +61,13 @@ class FeatureTable:
 class EncodingPlan:
     """All that the passes of a source have in common.
 
-    ``blocks`` has shape (records, passes, 2), ``present`` (records, passes), ``tokens`` (passes, records), 0 where a
-    record takes no part. Passes are the spec's, in its order; one that the source cannot give has no record present.
+    Passes are the spec's, in its order; one that the source cannot give has no entry and is not in ``over_cap``.
     """
 
     spec: LinkageSpec
+    records: int
     tables: tuple[FeatureTable, ...]
-    blocks: NDArray[np.uint64]
-    present: NDArray[np.bool_]
-    tokens: NDArray[np.uint64]
+    entries: Entries
     over_cap: Mapping[str, int]
 
     @property
@@ -76,17 +75,28 @@ class EncodingPlan:
         """Names of the passes that the source can give."""
         return tuple(self.over_cap)
 
-    def rows(self, name: str) -> int:
-        """Return the number of records that take part in a pass."""
-        return int(np.count_nonzero(self.tokens[self.position(name)]))
+    @property
+    def rows_by_pass(self) -> dict[str, int]:
+        """The number of records that take part in each pass."""
+        rows = np.bincount(self.entries.passes, minlength=len(self.spec.passes))
+        return {name: int(rows[self.position(name)]) for name in self.passes}
 
     def position(self, name: str) -> int:
         """Return the place of a pass in the spec."""
         return [blocking.name for blocking in self.spec.passes].index(name)
 
+    def taking_part(self, name: str) -> TakingPart:
+        """Return the records that take part in a pass."""
+        return self.entries.of_pass(self.position(name))
+
     def tokens_of(self) -> dict[str, NDArray[np.uint64]]:
-        """Return the tokens of each pass, shape (records,)."""
-        return {name: self.tokens[self.position(name)] for name in self.passes}
+        """Return the tokens of each pass, shape (records,), 0 where a record takes no part."""
+        tokens = {}
+        for name in self.passes:
+            members = self.taking_part(name)
+            tokens[name] = np.zeros(self.records, dtype=np.uint64)
+            tokens[name][members.rows] = members.tokens
+        return tokens
 
 
 @dataclass(frozen=True)
@@ -129,14 +139,9 @@ def block_filters(
     keyed: BulkCmac,
     filters: NDArray[np.uint64],
     room: _Room | None = None,
-    places: NDArray[np.int64] | None = None,
 ) -> None:
-    """Write the filters of some records of one identifier under their blocks' keys to ``filters`` (rows, words).
-
-    ``places`` says to which rows of ``filters``; by default in order.
-    """
+    """Write the filters of some records of one identifier under their blocks' keys to ``filters`` (rows, words)."""
     room = room or _Room()
-    places = np.arange(len(rows)) if places is None else places
     found = table.features
     while True:
         written = filter_messages(
@@ -145,15 +150,21 @@ def block_filters(
         if written >= 0:
             break
         room.grow(2 * len(room.messages))
-    tags = keyed.permute(room.messages[:written], room.tags).view(np.uint8).reshape(-1, 16)
-    set_bits(table.codes, rows, places, found.offsets, found.counts, tags, table.identifier.filter.bits, filters)
+    tags = keyed.permute(room.messages[:written], room.tags).view(np.uint8).reshape(-1)
+    set_bits(
+        table.codes, rows, found.offsets, found.layouts, found.layout_starts, found.tag_bytes, tags,
+        table.identifier.filter.bits, filters,
+    )  # fmt: skip
 
 
 def _sorted_parts(parts: list[Blocks]) -> list[Blocks]:
     """Put each record's part digests into ascending order, so that their places do not matter."""
-    stacked = np.stack(parts)
-    order = np.lexsort((stacked[:, :, 1], stacked[:, :, 0]), axis=0)
-    return list(np.take_along_axis(stacked, order[:, :, None], axis=0))
+    for last in range(len(parts) - 1, 0, -1):
+        for i in range(last):
+            a, b = parts[i], parts[i + 1]
+            swapped = (a[:, 0] > b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] > b[:, 1]))
+            parts[i], parts[i + 1] = np.where(swapped[:, None], b, a), np.where(swapped[:, None], a, b)
+    return parts
 
 
 class _KeyParts:
@@ -163,20 +174,20 @@ class _KeyParts:
         self._prepared = prepared
         self._known: dict[str, tuple[NDArray[np.int32], tuple[str, ...]]] = {}
 
-    def blocks(self, blocking: Pass, derive: Derive) -> tuple[Blocks, NDArray[np.bool_]]:
-        """Return each record's 16-byte block id and whether it has one."""
-        parts, present = [], np.ones(self._prepared.records, dtype=bool)
+    def blocks(self, blocking: Pass, derive: Derive) -> tuple[NDArray[np.int64], Blocks]:
+        """Return the records that can give the key of a pass, and their 16-byte block ids."""
         for part in blocking.parts:
             if part.label not in self._known:
                 self._known[part.label] = self._prepared.values[part.identifier].key_parts(part.transform)
-            codes, texts = self._known[part.label]
-            present &= codes >= 0
+        held = [self._known[part.label] for part in blocking.parts]
+        members = np.flatnonzero(np.all([codes >= 0 for codes, _ in held], axis=0))
+        parts = []
+        for part, (codes, texts) in zip(blocking.parts, held, strict=True):
             label = "any" if blocking.unordered else part.label
-            table = digests(derive(f"key-part/{blocking.name}/{label}"), texts)
-            parts.append(table[codes] if len(texts) else np.zeros((len(codes), 2), dtype=np.uint64))
+            parts.append(digests(derive(f"key-part/{blocking.name}/{label}"), texts)[codes[members]])
         if blocking.unordered:
             parts = _sorted_parts(parts)
-        return BulkCmac(derive(f"block/{blocking.name}")).tags(*parts), present
+        return members, BulkCmac(derive(f"block/{blocking.name}")).tags(*parts)
 
 
 def _crowded(blocks: NDArray[np.uint64], cap: int) -> NDArray[np.bool_]:
@@ -215,67 +226,64 @@ def plan(prepared: Prepared, spec: LinkageSpec, derive: Derive, random_bytes: Ra
     Passes whose identifiers the source lacks are left out.
     """
     tables = tuple(feature_table(values, derive) for values in prepared.values.values())
-    blocks = np.zeros((prepared.records, len(spec.passes), 2), dtype=np.uint64)
-    present = np.zeros((prepared.records, len(spec.passes)), dtype=bool)
-    tokens = np.zeros((len(spec.passes), prepared.records), dtype=np.uint64)
+    found: list[Found] = []
     over_cap: dict[str, int] = {}
     parts = _KeyParts(prepared)
     for p, blocking in enumerate(spec.passes):
         if not all(prepared.can_give(part) for part in blocking.parts):
             continue
-        blocks[:, p], given = parts.blocks(blocking, derive)
-        members = np.flatnonzero(given)
-        crowded = _crowded(blocks[members, p, 0], spec.cap(blocking))
+        members, blocks = parts.blocks(blocking, derive)
+        crowded = _crowded(blocks[:, 0], spec.cap(blocking))
         over_cap[blocking.name] = int(crowded.sum())
-        members = members[~crowded]
-        present[members, p] = True
-        tokens[p, members] = _random_tokens(len(members), random_bytes)
-    return EncodingPlan(spec, tables, blocks, present, tokens, over_cap)
+        members, blocks = members[~crowded], blocks[~crowded]
+        found.append(Found(p, members, blocks, _random_tokens(len(members), random_bytes)))
+    return EncodingPlan(spec, prepared.records, tables, Entries.of(prepared.records, found), over_cap)
 
 
 def encode_pass(plan: EncodingPlan, name: str, derive: Derive, threads: int | None = None) -> EncodedPass:
     """Encode one pass of a plan, on as many threads as there are processors."""
-    p = plan.position(name)
-    members = np.flatnonzero(plan.present[:, p])
-    drawn = plan.tokens[p, members]
-    order = np.argsort(drawn)
-    # Records are encoded in the file's order, in which their values lie side by side, and put down in random order.
-    places = np.empty(len(members), dtype=np.int64)
-    places[order] = np.arange(len(members))
-    checks = np.empty((len(members), p), dtype=np.uint32)
-    filters = [np.empty((len(members), table.identifier.filter.words), dtype=np.uint64) for table in plan.tables]
+    members = plan.taking_part(name)
+    # In the file's order, in which values lie side by side; the rows are put into random order when all are there.
+    filters = [np.empty((len(members.rows), table.identifier.filter.words), dtype=np.uint64) for table in plan.tables]
+    checks = np.empty((len(members.rows), plan.position(name)), dtype=np.uint32)
     filtering, checking = BulkCmac(derive(f"filter/{name}")), BulkCmac(derive(f"check/{name}"))
 
-    def work(chunks: range) -> None:
+    def work(starts: range) -> None:
         room = _Room()
-        for start in chunks:
-            rows = members[start : start + _CHUNK_ROWS]
-            own_places = places[start : start + _CHUNK_ROWS]
-            own = plan.blocks[rows, p]
-            states = filtering.absorb(own)
+        for start in starts:
+            chunk = slice(start, start + _CHUNK_ROWS)
+            rows, states = members.rows[chunk], filtering.absorb(members.blocks[chunk])
             for table, found in zip(plan.tables, filters, strict=True):
-                block_filters(rows, states, table, filtering, found, room, own_places)
-            if p:
-                if len(rows) * p > len(room.messages):
-                    room.grow(len(rows) * p)
-                states = checking.absorb(own)
-                written = check_messages(rows, plan.blocks, plan.present, p, states, checking.last_mask, room.messages)
-                tags = checking.permute(room.messages[:written], room.tags).view(np.uint32).reshape(-1, 4)
-                cut_checks(rows, own_places, plan.present, tags, checks)
+                block_filters(rows, states, table, filtering, found[chunk], room)
+            _write_checks(plan.entries, members, chunk, checking, checks[chunk], room)
 
     workers = threads or os.cpu_count() or 1
     step = _CHUNK_ROWS * workers
-    shares = [range(first, len(members), step) for first in range(0, min(step, len(members)), _CHUNK_ROWS)]
+    shares = [range(first, len(members.rows), step) for first in range(0, min(step, len(members.rows)), _CHUNK_ROWS)]
     with ThreadPoolExecutor(workers) as pool:
         for done in [pool.submit(work, share) for share in shares]:
             done.result()
+    order = np.argsort(members.tokens)
     return EncodedPass(
         name=name,
-        blocks=plan.blocks[members[order], p, 0],
-        tokens=drawn[order],
-        checks=checks,
-        filters={table.identifier.name: found for table, found in zip(plan.tables, filters, strict=True)},
+        blocks=members.blocks[order, 0],
+        tokens=members.tokens[order],
+        checks=np.take(checks, order, axis=0),
+        filters={table.identifier.name: np.take(filters.pop(0), order, axis=0) for table in plan.tables},
     )
+
+
+def _write_checks(
+    entries: Entries, members: TakingPart, chunk: slice, keyed: BulkCmac, checks: NDArray[np.uint32], room: _Room
+) -> None:
+    """Write the checks of some rows to ``checks`` (rows, earlier passes)."""
+    places, firsts = members.places[chunk], members.firsts[chunk]
+    if int((places - firsts).sum()) > len(room.messages):
+        room.grow(int((places - firsts).sum()))
+    states = keyed.absorb(members.blocks[chunk])
+    written = check_messages(firsts, places, entries.blocks, states, keyed.last_mask, room.messages)
+    tags = keyed.permute(room.messages[:written], room.tags).view(np.uint32).reshape(-1, 4)
+    cut_checks(firsts, places, entries.passes, tags, checks)
 
 
 def encode(

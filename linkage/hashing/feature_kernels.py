@@ -191,14 +191,16 @@ def _bits_of(i: int, first: int, last: int, bits: int, total: float) -> int:
 @njit(cache=True, nogil=True)
 def take_apart(
     way: int, letters: _Letters, ends: NDArray[np.int64], set_bits: int, longest: int, slots: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8], _Codes]:
-    """Return (offsets, numbers, counts, codes) of the features of values ``ends[v]:ends[v+1]`` of ``letters``.
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8], NDArray[np.int32], _Codes]:
+    """Return (offsets, numbers, counts, shapes, codes) of the features of values ``ends[v]:ends[v+1]`` of ``letters``.
 
-    Codes are numbered by a hash table of ``slots`` places (a power of two); if it fills by half, offsets are empty.
+    Values of one shape have as many features in each group, and therefore the same counts. Codes are numbered by a hash
+    table of ``slots`` places (a power of two); if it fills by half, offsets are empty.
     """
     values = len(ends) - 1
     scratch = np.zeros(2 * longest + 32, dtype=np.uint64)
     offsets = np.zeros(values + 1, dtype=np.int64)
+    shapes = np.empty(values, dtype=np.int32)
     # Upper bound: a value of n characters has at most 2 n + 2 features or set_bits parts, and never more than both.
     room = 0
     for v in range(values):
@@ -212,6 +214,7 @@ def take_apart(
     at = 0
     for v in range(values):
         first, last, share_first, share_second = _groups(way, letters, ends[v], ends[v + 1], scratch)
+        shapes[v] = first * len(scratch) + last
         bits_first = int(np.floor(set_bits * share_first + 0.5))
         bits_second = int(np.floor(set_bits * share_second + 0.5))
         for i in range(last):
@@ -225,7 +228,7 @@ def take_apart(
                     slot = (slot + 1) & (slots - 1)
                 if keys[slot] == 0:
                     if 2 * known >= slots:
-                        return offsets[:0], numbers[:0], counts[:0], codes[:0]
+                        return offsets[:0], numbers[:0], counts[:0], shapes[:0], codes[:0]
                     keys[slot] = code
                     places[slot] = known
                     codes[known] = code
@@ -236,4 +239,4 @@ def take_apart(
                 left -= BITS_A_TAG
                 part += 1
         offsets[v + 1] = at
-    return offsets, numbers[:at].copy(), counts[:at].copy(), codes[:known].copy()
+    return offsets, numbers[:at].copy(), counts[:at], shapes, codes[:known].copy()

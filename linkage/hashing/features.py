@@ -43,14 +43,18 @@ _FIRST_SLOTS = 1 << 14
 
 @dataclass(frozen=True)
 class Features:
-    """The features of each distinct value: value v owns ``offsets[v]:offsets[v+1]`` of ``numbers`` and ``counts``.
+    """The features of each distinct value: value v owns ``offsets[v]:offsets[v+1]`` of ``numbers``.
 
-    ``numbers`` index ``texts``, each *part:feature*; ``counts`` is how many bits that part of the feature sets.
+    ``numbers`` index ``texts``, each *part:feature*. ``layouts[v]`` says which bytes of its features' tags, laid end to
+    end, give the positions of v's bits: ``tag_bytes[layout_starts[l]:layout_starts[l+1]]``. Values with as many
+    features have the same layout, so there are few.
     """
 
     offsets: NDArray[np.int64]
     numbers: NDArray[np.int32]
-    counts: NDArray[np.uint8]
+    layouts: NDArray[np.int32]
+    layout_starts: NDArray[np.int64]
+    tag_bytes: NDArray[np.uint16]
     texts: tuple[str, ...]
 
 
@@ -64,12 +68,26 @@ def features(kind: Kind, values: Sequence[str], size: Filter) -> Features:
     letters = np.frombuffer("".join(values).encode("ascii"), dtype=np.uint8)
     slots = _FIRST_SLOTS
     while True:
-        offsets, numbers, counts, codes = take_apart(
+        offsets, numbers, counts, shapes, codes = take_apart(
             _WAYS.get(kind, BIGRAMS), letters, ends, size.set_bits, longest, slots
         )
         if len(offsets):
-            return Features(offsets, numbers, counts, tuple(_text(int(code)) for code in codes))
+            layouts, starts, tag_bytes = _layouts(offsets, counts, shapes)
+            return Features(offsets, numbers, layouts, starts, tag_bytes, tuple(_text(int(code)) for code in codes))
         slots *= 4
+
+
+def _layouts(
+    offsets: NDArray[np.int64], counts: NDArray[np.uint8], shapes: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.uint16]]:
+    """Return each value's layout, and the layouts: of each feature's tag of 16 bytes the first ``counts``."""
+    _, examples, layouts = np.unique(shapes, return_index=True, return_inverse=True)
+    used = [
+        np.concatenate([16 * i + np.arange(n, dtype=np.uint16) for i, n in enumerate(counts[first:end])])
+        for first, end in zip(offsets[examples], offsets[examples + 1], strict=True)
+    ]
+    starts = np.cumsum([0, *map(len, used)])
+    return layouts.astype(np.int32), starts, np.concatenate([np.empty(0, dtype=np.uint16), *used])
 
 
 def _text(code: int) -> str:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from linkage.errors import InputError
 from linkage.hashing.columns import ColumnMap, shown_headers
 from linkage.spec.model import LinkageSpec
-from linkage.spec.strict_yaml import validate
+from linkage.spec.strict_yaml import validate_file
 
 
 class SavedMapping(BaseModel):
@@ -67,4 +67,4 @@ class SavedMapping(BaseModel):
 
 def load_mapping(path: Path) -> SavedMapping:
     """Read a saved mapping. Raises InputError with a problem a line."""
-    return validate(SavedMapping, path.read_text(encoding="utf-8"), str(path), InputError)
+    return validate_file(SavedMapping, path, InputError)

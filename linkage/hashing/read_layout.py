@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from linkage.errors import InputError
 from linkage.hashing.read_text import TextTable, read_lines
-from linkage.spec.strict_yaml import validate
+from linkage.spec.strict_yaml import validate_file
 
 
 class LayoutColumn(BaseModel):
@@ -61,7 +61,7 @@ class Layout(BaseModel):
 
 def load_layout(path: Path) -> Layout:
     """Read a layout. Raises InputError with a problem a line."""
-    return validate(Layout, path.read_text(encoding="utf-8"), str(path), InputError)
+    return validate_file(Layout, path, InputError)
 
 
 def read_fixed_width(path: Path, encoding: str, layout: Layout) -> TextTable:

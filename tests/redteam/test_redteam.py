@@ -79,6 +79,6 @@ def test_two_epochs_share_no_block_and_no_key(frames):
     prepared = prepare(frame, recognise(map(str, frame.columns), spec), spec)
     rng = np.random.default_rng(1)
     one, other = (plan(prepared, spec, keys_of(epoch), rng.bytes) for epoch in (b"epoch 1", b"epoch 2"))
-    assert not len(np.intersect1d(one.blocks[one.present], other.blocks[other.present]))
+    assert not len(np.intersect1d(one.entries.blocks, other.entries.blocks))
     for mine, theirs in zip(one.tables, other.tables, strict=True):
         assert not len(np.intersect1d(mine.digests, theirs.digests))
