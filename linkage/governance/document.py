@@ -18,7 +18,7 @@ from pathlib import Path as FilePath
 
 from linkage.errors import AgreementError
 from linkage.governance.model import Agreement
-from linkage.spec.strict_yaml import MAX_BYTES, Document, Path, Value, load_yaml, path_text, validate_document
+from linkage.spec.strict_yaml import MAX_BYTES, Document, Path, Value, decode, load_yaml, path_text, validate_document
 
 EXTENSION = "x-"
 
@@ -50,10 +50,7 @@ class AgreementDocument:
 
 def parse_agreement(content: bytes, source: str) -> AgreementDocument:
     """Read an agreement's bytes; raises AgreementError with every problem and its line."""
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        raise AgreementError(f"{source} is not UTF-8 text.") from None
+    text = decode(content, source, AgreementError)
     document = load_yaml(text, source, AgreementError)
     for kind in ("signatures", "statements"):
         if set(document.data) == {kind}:

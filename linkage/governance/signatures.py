@@ -23,7 +23,7 @@ from linkage.governance.base import Clause, Id, Name, Sha256
 from linkage.governance.document import AgreementDocument, read_bytes
 from linkage.governance.model import Agreement
 from linkage.governance.signing import SignatureText, sign_fields, verifies
-from linkage.spec.strict_yaml import validate
+from linkage.spec.strict_yaml import decode, validate
 
 _LABEL = "agreement-signature"
 _HEAD = "# Signatures over {name}. Verify with: linkage agreement verify {name}\n"
@@ -80,7 +80,7 @@ def read_signatures(path: Path) -> tuple[Signature, ...]:
     """Read a signatures file; none where the file is absent."""
     if not path.exists():
         return ()
-    text = read_bytes(path, "signatures file").decode("utf-8", "replace")
+    text = decode(read_bytes(path, "signatures file"), str(path), AgreementError)
     return validate(SignatureFile, text, str(path), AgreementError).signatures
 
 

@@ -27,7 +27,7 @@ from linkage.governance.base import Clause, Id, Name, Sha256, Text
 from linkage.governance.document import AgreementDocument, read_bytes
 from linkage.governance.model import Agreement
 from linkage.governance.signing import SignatureText, sign_fields, verifies
-from linkage.spec.strict_yaml import validate
+from linkage.spec.strict_yaml import decode, validate
 
 _HEAD = "# What the parties of {name} have declared since they signed it; each entry is signed.\n"
 
@@ -117,7 +117,7 @@ def read_statements(path: Path) -> tuple[Statement, ...]:
     """Read a statements file; none where the file is absent."""
     if not path.exists():
         return ()
-    text = read_bytes(path, "statements file").decode("utf-8", "replace")
+    text = decode(read_bytes(path, "statements file"), str(path), AgreementError)
     return validate(StatementFile, text, str(path), AgreementError).statements
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from linkage.errors import SpecError
 from linkage.resources import shipped
 from linkage.spec.model import LinkageSpec
-from linkage.spec.strict_yaml import validate
+from linkage.spec.strict_yaml import validate_file
 
 DEFAULT = "person"
 
@@ -28,5 +28,4 @@ def load_spec(name_or_path: str | Path = DEFAULT) -> LinkageSpec:
 
     Raises SpecError with a problem a line: file, line, field, what is wrong.
     """
-    path = spec_path(name_or_path)
-    return validate(LinkageSpec, path.read_text(encoding="utf-8"), str(path), SpecError)
+    return validate_file(LinkageSpec, spec_path(name_or_path), SpecError)

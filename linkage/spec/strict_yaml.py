@@ -20,6 +20,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import Any, Final, TypeAlias, TypeVar, get_args
 
 import yaml
@@ -131,6 +132,20 @@ def load_yaml(text: str, source: str, error_cls: type[LinkageError] = LinkageErr
 def validate(model_cls: type[Model], text: str, source: str, error_cls: type[LinkageError]) -> Model:
     """Parse ``text`` strictly and build ``model_cls`` from it; every error carries its line."""
     return validate_document(model_cls, load_yaml(text, source, error_cls), error_cls)
+
+
+def validate_file(model_cls: type[Model], path: FilePath, error_cls: type[LinkageError]) -> Model:
+    """Read a file strictly and build ``model_cls`` from it; every error carries its line."""
+    return validate(model_cls, decode(path.read_bytes(), str(path), error_cls), str(path), error_cls)
+
+
+def decode(content: bytes, source: str, error_cls: type[LinkageError]) -> str:
+    """Return a file's text; raise ``error_cls`` where it is not UTF-8."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        advice = "is it the right file? If so, save it again as UTF-8"
+        raise error_cls(f"{source} is not UTF-8 text.", advice=advice) from None
 
 
 def validate_document(model_cls: type[Model], document: Document, error_cls: type[LinkageError]) -> Model:

@@ -9,6 +9,12 @@ from linkage.spec.load import load_spec
 READY = sorted(path.stem for path in shipped("configs").glob("*.yaml"))
 
 
+def test_a_spec_that_is_not_text_is_refused_by_name(tmp_path):
+    (tmp_path / "students.yaml").write_bytes(b"\x80\x81,name\n")
+    with pytest.raises(SpecError, match=r"students.yaml is not UTF-8 text"):
+        load_spec(tmp_path / "students.yaml")
+
+
 @pytest.mark.parametrize("name", READY)
 def test_every_ready_spec_loads(name):
     assert load_spec(name).id == name
