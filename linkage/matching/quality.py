@@ -27,6 +27,9 @@ from linkage.matching.persons import Persons
 from linkage.matching.score import LINK_THRESHOLD, Scored
 from linkage.spec.model import LinkageSpec
 
+#: Links of two sources are warned of where less of them is estimated to be right.
+_DOUBTFUL = 0.8
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -207,7 +210,19 @@ def certify(
         histogram=weight_histogram(persons),
         rounds=scored.model.iterations,
         converged=scored.model.converged,
-        warnings=scored.warnings + _repeated(persons, frozenset(exclusive)),
+        warnings=scored.warnings + doubtful_pairs(pairs) + _repeated(persons, frozenset(exclusive)),
+    )
+
+
+def doubtful_pairs(pairs: Sequence[PairQuality]) -> tuple[str, ...]:
+    """Warn of pairs of sources of whose links less than four in five are estimated to be right."""
+    return tuple(
+        f"{pair.source_a} and {pair.source_b}: about {pair.after_clustering.estimated_false_links:.0f} of "
+        f"{pair.after_clustering.links} links are estimated to be false; look at them before they are used"
+        for pair in pairs
+        if pair.source_a != pair.source_b
+        and pair.after_clustering.links
+        and pair.after_clustering.estimated_precision < _DOUBTFUL
     )
 
 

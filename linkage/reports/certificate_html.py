@@ -43,11 +43,14 @@ def _headline(certificate: Certificate) -> str:
     after = certificate.after_clustering
     records = sum(source.records for source in certificate.sources)
     low, high = after.recall_interval
+    right, found = f"of them right, as estimated ({_between(*precision_interval(after))})", "of all true pairs found"
     figures = (
         (f"{certificate.persons:,}", f"persons, of {records:,} records of {len(certificate.sources)} sources"),
         (f"{after.links:,}", "pairs of records linked"),
-        (_share(after.estimated_precision), f"of them right, as estimated ({_between(*precision_interval(after))})"),
-        (_share(after.estimated_recall), f"of all true pairs found, as estimated ({_between(low, high)})"),
+        (_share(after.estimated_precision), right) if after.links else ("-", "of them right: there are none"),
+        (_share(after.estimated_recall), f"{found}, as estimated ({_between(low, high)})")
+        if after.links or low < 1
+        else ("-", f"{found}: none are expected"),
     )
     boxes = "".join(f"<div><b>{number}</b><span>{escape(what)}</span></div>" for number, what in figures)
     return f'<div class="figures">{boxes}</div>'
@@ -210,7 +213,7 @@ def _quality(certificate: Certificate) -> Iterator[str]:
         "Precision rests on a placebo: within a source that holds nobody twice every pair that looks like a link is "
         "false, and the rate of such pairs is carried over to pairs of sources. Recall holds the links against the "
         "true pairs there are: those among the pairs compared, and those that no pass brought together, which are "
-        "estimated from how often true pairs share one pass only."
+        "estimated from which passes the others share."
     )
 
 

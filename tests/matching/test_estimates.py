@@ -6,6 +6,7 @@ import pytest
 
 import linkage
 from bench._registers import registers
+from linkage.matching.quality import PairQuality, doubtful_pairs, estimate
 from linkage.matching.truth import score_against_truth
 
 
@@ -50,6 +51,19 @@ def test_two_sources_with_nobody_in_common_are_not_linked_and_that_is_said():
     result = linkage.link(apart)
     assert result.certificate.after_clustering.links <= 1
     assert any("nobody in common" in warning for warning in result.certificate.warnings)
+
+
+def _pair(links, false):
+    found = estimate(links, (false, false / 2, 2 * false), 100.0, 5.0)
+    return PairQuality(
+        source_a="a", source_b="b", compared_pairs=1_000, expected_matches=100.0, never_compared=0.0, matches_error=5.0,
+        before_clustering=found, after_clustering=found,
+    )  # fmt: skip
+
+
+def test_links_of_which_many_are_estimated_to_be_false_are_warned_of():
+    said = doubtful_pairs([_pair(19, 13.3), _pair(100, 19.0), _pair(0, 0.0)])
+    assert said == ("a and b: about 13 of 19 links are estimated to be false; look at them before they are used",)
 
 
 def test_a_source_that_holds_people_twice_is_noticed():

@@ -58,6 +58,15 @@ def test_the_interval_of_precision_is_that_of_false_links(certificate):
     assert precision_interval(after.model_copy(update={"links": 0})) == (1.0, 1.0)
 
 
+def test_no_share_is_given_of_links_that_are_not_there(certificate):
+    nothing = {"links": 0, "estimated_precision": 1.0, "estimated_recall": 1.0, "recall_interval": (1.0, 1.0)}
+    after = certificate.after_clustering.model_copy(update=nothing)
+    page = certificate_html(certificate.model_copy(update={"after_clustering": after}), "x").decode()
+    assert "<b>-</b><span>of them right: there are none</span>" in page
+    assert "<b>-</b><span>of all true pairs found: none are expected</span>" in page
+    assert "<b>1.000</b>" not in page
+
+
 def test_a_dot_stands_where_its_share_is():
     """The axis runs from .8 to 1 over 480 units beginning at 250: .9 is in the middle."""
     drawn = dots([Dot("a", 0.9, 0.8, 1.0)], "title")
