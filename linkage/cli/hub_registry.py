@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from linkage.cli.common import ExistingFile, HubFolder, NewFile, now, refuse_existing
+from linkage.cli.common import ExistingFile, HubFolder, NewFile, now, refuse_unwritable
 from linkage.engine import journal
 from linkage.engine.agency_ids import AGENCY_IDS_SUFFIX, make_agency_ids
 from linkage.engine.registrar import resolve
 from linkage.engine.restoring import restore_registry
 from linkage.engine.rooms import Hub
-from linkage.engine.rotation import Ending, end_epoch, plan_ending
+from linkage.engine.rotation import Ending, certified_already, end_epoch, plan_ending
 from linkage.registry.guard import CHURN_LIMIT
 from linkage.reports.linkage_run import show_certificate
 from linkage.reports.progress import Phases
@@ -86,7 +86,7 @@ def hub_agency_ids(hub: Path, agency: str, out: Path) -> None:
 
     They are made for this agency: two agencies cannot join theirs, and neither learns the common student ID.
     """
-    refuse_existing(out)
+    refuse_unwritable(out)
     folder = Hub(hub)
     at = now()
     with folder.working(), journal.noting_refusals(folder, f"the IDs of its own records to {agency}", at):
@@ -114,7 +114,8 @@ def hub_end_epoch(hub: Path, plan_only: bool, method: str | None, person: str | 
             return
         if not (method and person and out):
             raise click.UsageError("a certificate needs --method, --person and --out")
-        refuse_existing(out)
+        if not certified_already(folder, ending, out):
+            refuse_unwritable(out)
         certificate = end_epoch(folder, ending, method=method, person=person, out=out, now=now())
     click.echo(f"destroyed {len(certificate.files):,} files; certificate, signed by the hub: {out}")
 

@@ -195,9 +195,11 @@ def _deciding(
             state = registry.state_of(identifiers)
             _apply(registry, plan(state, state.ids.tolist()), reason)
 
-        with registry.exclusive():
-            yield decide
-        journal.enter_runs(folder, registry, now())
+        try:
+            with registry.exclusive():
+                yield decide
+        finally:  # also where the decision is refused because it was taken, by a command that was killed
+            journal.enter_runs(folder, registry, now())
 
 
 def _apply(registry: Registry, plan: Plan, reason: str) -> None:

@@ -6,7 +6,8 @@ Rules:
   ID of each, sealed to it and signed by the registrar; withdrawn records are not in it.
 - The IDs are scoped (:mod:`linkage.registry.scoped`): two agencies cannot join theirs, neither finds the common ID, and
   no release shows them. They last as long as the common ID does.
-- Each file that goes out is entered in the ledger.
+- Each file that goes out is entered in the ledger, before it appears under its name: after a kill the hub may have
+  noted a file that nobody got, but nobody has one that it did not note.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pandas as pd
 from linkage.engine import journal
 from linkage.engine.headings import heading_of
 from linkage.engine.registrar import open_registry
-from linkage.engine.rooms import Hub
+from linkage.engine.rooms import Hub, store_file
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.governance.decide import require
@@ -47,8 +48,11 @@ def make_agency_ids(
     buffer = BytesIO()
     table.sort_values("scoped_id").to_parquet(buffer, index=False, compression="zstd")
     heading = heading_of(agreement, "agency-ids", {"records": len(table)}, now, random_bytes)
-    write_package(out, heading, {_MEMBER: Member(buffer.getvalue())}, keys, [party.public_keys()])
-    journal.returned_ids(hub, agency, len(table), package_sha256(out), now)
+    sealed = hub.room("registrar") / ".agency-ids.part"  # the next command sweeps it, should a kill leave it
+    write_package(sealed, heading, {_MEMBER: Member(buffer.getvalue())}, keys, [party.public_keys()])
+    journal.returned_ids(hub, agency, len(table), package_sha256(sealed), now)
+    store_file(sealed, out)
+    sealed.unlink()
     return table
 
 

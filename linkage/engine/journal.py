@@ -152,7 +152,7 @@ def returned_ids(hub: Hub, agency: str, records: int, sha256: str, now: datetime
 
 
 def destroyed(hub: Hub, what: str, files_sha256: tuple[str, ...], method: str, person: str, now: datetime) -> None:
-    """Enter that the hub destroyed what it held."""
+    """Enter that the hub destroyed what it held, unless the same is entered already."""
     standing = hub.agreement()
     event = Destroyed(
         agreement=standing.terms.id,
@@ -163,7 +163,8 @@ def destroyed(hub: Hub, what: str, files_sha256: tuple[str, ...], method: str, p
         method=method,
         person=person,
     )
-    append(ledger_path(hub), event, now)
+    if all(entry.event != event for entry in verify_ledger(ledger_path(hub)).entries):
+        append(ledger_path(hub), event, now)
 
 
 def disclosed(hub: Hub, event: Disclosed, now: datetime) -> SignedHead:

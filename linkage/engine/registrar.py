@@ -116,7 +116,7 @@ def resolve(
             number = registry.apply(plan, run, churn_limit, confirmed)
         journal.enter_runs(hub, registry, now)
     report("registry", 1.0)
-    path = hub.room("registrar", "certificates") / f"run-{number:05}.json"
+    path = _certificate_path(hub, number)
     write_atomically(path, (json.dumps(certificate.model_dump(mode="json"), indent=2) + "\n").encode())
     return Resolved(number, plan, certificate, path)
 
@@ -143,8 +143,16 @@ def record_links(persons: Persons) -> pd.DataFrame:
 
 
 def last_certificate(hub: Hub) -> Path:
-    """Return the certificate of the newest run."""
-    found = sorted(hub.room("registrar", "certificates").glob("run-*.json"))
-    if not found:
-        raise StoreError("no run has been resolved yet", advice="match first, then `linkage hub resolve`")
-    return found[-1]
+    """Return the certificate of the registry's last update or rebuild; those of runs that a restore took back stay."""
+    with open_registry(hub) as registry:
+        run = registry.last_linkage()
+    path = _certificate_path(hub, run)
+    if not path.exists():
+        raise StoreError(
+            f"run {run} has no linkage certificate: it was cut short", advice="resolve again: `linkage hub resolve`"
+        )
+    return path
+
+
+def _certificate_path(hub: Hub, run: int) -> Path:
+    return hub.room("registrar", "certificates") / f"run-{run:05}.json"

@@ -16,6 +16,7 @@ Rules:
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ from linkage.engine.receive import latest
 from linkage.engine.rooms import Hub, provider_keys, store_file
 from linkage.engine.work import work_of
 from linkage.errors import InputError, PackageError, StoreError
+from linkage.exchange.files import sweep
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.governance.events import Disclosed
@@ -141,6 +143,9 @@ def _release(
     as_resolved: bool,
     report: Report,
 ) -> Released:
+    repeated = sorted(output for output, times in Counter(output_ids).items() if times > 1)
+    if repeated:
+        raise InputError("an output goes into a bundle once", [f"{output}: asked for again" for output in repeated])
     agreement = hub.agreement()
     permitted = [PermittedRelease(agreement, o, recipient, purpose, now.date(), users) for o in output_ids]
     party = agreement.terms.party(recipient)
@@ -194,6 +199,7 @@ def _release(
                 keep_issue(hub, output.permitted, output.content)
         sha256 = package_sha256(sealed)
         head = out.with_name(f"{out.name}.head.json")
+        sweep(head)
         for permission in permitted:
             write_head(head, journal.disclosed(hub, _disclosure(permission, persons, sha256, stale_run), now))
         store_file(sealed, out)
@@ -263,6 +269,8 @@ def open_bundle(bundle: Path, agreement: StandingAgreement, keys: PrivateKeys, o
     """Verify a bundle and unpack it into the new folder ``out``; nothing is left of one that does not hold."""
     if out.exists():
         raise InputError(f"{out} exists already", advice="name a new folder")
+    if not out.parent.is_dir():
+        raise InputError(f"there is no folder {out.parent}", advice="make it first")
     hub = agreement.terms.hub.public_keys("release")
     part = out.with_name(f".{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)

@@ -4,20 +4,24 @@ Rules:
 
 - A backup is verified against itself and against every run that the ledger sealed up to it; one of another registry, or
   altered, is refused.
-- A registry that is there is never overwritten: only if told to, it is moved aside and kept.
+- A registry that is there is never lost: only if told to, it is kept aside under another name and replaced in one step,
+  so that a kill leaves the one or the other.
 - Runs after the backup are lost, and their new students get other IDs when they are linked again. How many there were
   is said and entered in the ledger, so that later runs are held against the restored registry and not the lost one.
+  It is entered first: after a kill in between, the ledger has a restoration that did not come about, and the runs of
+  the registry that is still there are entered again by the next command.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from linkage.engine import journal
 from linkage.engine.registrar import REGISTRY_NAME
-from linkage.engine.rooms import Hub
+from linkage.engine.rooms import Hub, store_file
 from linkage.errors import StoreError
 from linkage.exchange.files import sync_folder
 from linkage.registry.backup import restore
@@ -52,21 +56,33 @@ def restore_registry(hub: Hub, backup: Path, now: datetime, replace: bool = Fals
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     restore(backup, part, WAIT_SECONDS)
-    aside = _move_aside(path, now) if path.exists() else None
-    part.replace(path)
-    sync_folder(path.parent)
+    aside = _keep_aside(path, now) if path.exists() else None
     lost = tuple(head.run for head in kept if head.run > last)
     journal.restored(hub, found.head, len(lost), now)
+    _move_journal(path, aside)
+    part.replace(path)
+    sync_folder(path.parent)
     return Restoration(found, lost, aside)
 
 
-def _move_aside(path: Path, now: datetime) -> Path:
-    """Rename the registry, and the journal of a run that was cut short with it."""
+def _keep_aside(path: Path, now: datetime) -> Path:
+    """Give the registry a second name, once a run that was cut short is rolled back."""
     aside = path.with_name(f"{path.name}.{now:%Y%m%dT%H%M%S}")
     if aside.exists():
         raise StoreError(f"There is a file at {aside} already.", advice="Try again in a second.")
-    journal_file = path.with_name(f"{path.name}-journal")
-    if journal_file.exists():
-        journal_file.replace(aside.with_name(f"{aside.name}-journal"))
-    path.replace(aside)
+    # Reading it rolls it back, unless it is past reading.
+    with suppress(StoreError), Registry.open(path) as held:
+        held.head()
+    try:
+        aside.hardlink_to(path)
+    except OSError:  # a file system where a file has one name
+        store_file(path, aside)
     return aside
+
+
+def _move_journal(path: Path, aside: Path | None) -> None:
+    """Take away the journal of a registry that is past reading: it must not be rolled back into another."""
+    left = path.with_name(f"{path.name}-journal")
+    if left.exists():
+        kept = aside or path.with_name(f"{path.name}.lost")
+        left.replace(kept.with_name(f"{kept.name}-journal"))

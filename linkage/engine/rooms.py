@@ -55,9 +55,19 @@ class Hub:
         """Make a hub's folder with three rooms and a key pair for each."""
         if folder.exists() and any(folder.iterdir()):
             raise StoreError(f"{folder} is not empty", advice="name a new folder for the hub")
-        (folder / "agreement").mkdir(parents=True)
+        place = folder.absolute()
+        part = place.with_name(f".{place.name}.part")  # so that a kill leaves no hub with two keys of three
+        shutil.rmtree(part, ignore_errors=True)
+        (part / "agreement").mkdir(parents=True)
         for room in ROOMS:
-            save_keys(generate_keys(f"{name}.{room}"), folder / room)
+            save_keys(generate_keys(f"{name}.{room}"), part / room)
+        if folder.exists():
+            for made in sorted(part.iterdir(), reverse=True):  # `agreement`, by which a hub is known, comes last
+                made.rename(place / made.name)
+            part.rmdir()
+        else:
+            part.rename(place)
+        sync_folder(place.parent)
         return cls(folder)
 
     def room(self, room: Room, *below: str) -> Path:

@@ -11,7 +11,8 @@ Rules:
   registrar's, and links made from them. The registry, payload and releases are not made with it.
 - The certificate names each file with its SHA-256, the old secret's key check value (so that agencies' certificates of
   the secret's destruction can be held against it), when, how and by whom. It is signed by the hub and entered in the
-  ledger. What is to go is written down before the first file goes, so that a kill leaves nothing uncertified.
+  ledger. What is to go is written down before the first file goes, so that a kill leaves nothing uncertified; where it
+  kept the certificate from being entered, the same command enters it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
@@ -36,7 +37,7 @@ from linkage.engine.rooms import Hub, provider_keys
 from linkage.engine.steward import ENCODINGS_SUFFIX, TOKENS_MEMBER
 from linkage.errors import StoreError
 from linkage.exchange.canonical import canonical_json
-from linkage.exchange.files import sync_folder, write_atomically
+from linkage.exchange.files import sweep, sync_folder, write_atomically
 from linkage.exchange.keys import PublicKeys
 from linkage.exchange.manifest import Manifest
 from linkage.exchange.package import open_package, package_sha256
@@ -136,8 +137,7 @@ def plan_ending(hub: Hub) -> Ending:
 
 def verifies_certificate(certificate: DestructionCertificate, keys: PublicKeys) -> bool:
     """Tell whether a certificate is the hub's own; ``keys`` are those of its release room."""
-    fields = certificate.model_dump(mode="json", exclude={"signature"})
-    return certificate.signature is not None and verifies(_LABEL, fields, certificate.signature, keys)
+    return certificate.signature is not None and verifies(_LABEL, _fields(certificate), certificate.signature, keys)
 
 
 def _still_needed(hub: Hub, current: list[Path], agencies: set[str], bridges: Sequence[Bridge]) -> Iterator[str]:
@@ -157,6 +157,30 @@ def end_epoch(
     hub: Hub, ending: Ending, *, method: str, person: str, out: Path, now: datetime
 ) -> DestructionCertificate:
     """Destroy what ``ending`` names, certify it in ``out`` and enter it in the ledger."""
+    if not certified_already(hub, ending, out):
+        _destroy(hub, ending, method, person, out, now)
+    signed = DestructionCertificate.model_validate_json(out.read_bytes())
+    epochs = sorted({each.epoch for each in signed.encodings})
+    what = (
+        f"encodings, token tables and links of epoch {', '.join(map(str, epochs))}; certificate {package_sha256(out)}"
+    )
+    files = tuple(sorted({each.sha256 for each in signed.files}))
+    journal.destroyed(hub, what, files, signed.method, signed.person, now)
+    (hub.room("registrar") / _PENDING).unlink()
+    return signed
+
+
+def certified_already(hub: Hub, ending: Ending, out: Path) -> bool:
+    """Tell whether ``out`` is the certificate of all that ``ending`` names, which a kill kept from being entered."""
+    pending = _pending(hub)
+    if pending is None or pending.files != ending.files or not out.is_file():
+        return False
+    signed = pending.model_copy(update={"signature": _signature(hub, pending)})
+    return out.read_bytes() == _written(signed)
+
+
+def _destroy(hub: Hub, ending: Ending, method: str, person: str, out: Path, now: datetime) -> None:
+    """Write down what is to go, destroy it, and certify it in ``out``."""
     agreement = hub.agreement()
     certificate = DestructionCertificate(
         hub=agreement.terms.hub.id,
@@ -169,21 +193,26 @@ def end_epoch(
         method=method,
         person=person,
     )
-    fields = certificate.model_dump(mode="json", exclude={"signature"})
-    write_atomically(hub.room("registrar") / _PENDING, canonical_json(fields))
+    write_atomically(hub.room("registrar") / _PENDING, canonical_json(_fields(certificate)))
     for each in ending.files:
         path = hub.folder / each.path
         path.unlink(missing_ok=True)
         sync_folder(path.parent)
-    signed = certificate.model_copy(update={"signature": sign_fields(_LABEL, fields, hub.keys("release"))})
-    write_atomically(out, (json.dumps(signed.model_dump(mode="json"), indent=2) + "\n").encode(), 0o644)
-    epochs = sorted({each.epoch for each in ending.encodings})
-    what = (
-        f"encodings, token tables and links of epoch {', '.join(map(str, epochs))}; certificate {package_sha256(out)}"
-    )
-    journal.destroyed(hub, what, tuple(sorted({each.sha256 for each in ending.files})), method, person, now)
-    (hub.room("registrar") / _PENDING).unlink()
-    return signed
+    sweep(out)
+    write_atomically(out, _written(certificate.model_copy(update={"signature": _signature(hub, certificate)})), 0o644)
+
+
+def _fields(certificate: DestructionCertificate) -> dict[str, Any]:
+    """Return what is signed of a certificate."""
+    return certificate.model_dump(mode="json", exclude={"signature"})
+
+
+def _signature(hub: Hub, certificate: DestructionCertificate) -> SignatureText:
+    return sign_fields(_LABEL, _fields(certificate), hub.keys("release"))
+
+
+def _written(certificate: DestructionCertificate) -> bytes:
+    return (json.dumps(certificate.model_dump(mode="json"), indent=2) + "\n").encode()
 
 
 def _old_packages(hub: Hub) -> Iterator[tuple[Path, Manifest]]:

@@ -51,7 +51,10 @@ def work_of(hub: Hub) -> Work:
         with open_registry(hub) as registry:
             resolved = matched and {package_sha256(path) for path in packages} <= registry.inputs()
             students, last = registry.count(), registry.head().run
-        certificate = read_certificate(hub)
     except StoreError:
         return Work(len(packages), matched, False, 0, 0, None)
+    try:
+        certificate = read_certificate(hub)
+    except StoreError:  # a kill came between the run and its certificate
+        return Work(len(packages), matched, False, students, last, None)
     return Work(len(packages), matched, resolved, students, last, certificate)

@@ -17,13 +17,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from linkage.errors import LinkageError
+
 _SUFFIX = ".part"
 
 
 @contextmanager
 def atomic_writer(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
     """Open a binary file that appears at ``path`` only if the block ends without an error."""
-    descriptor, name = tempfile.mkstemp(prefix=_prefix(path), suffix=_SUFFIX, dir=path.parent)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=_prefix(path), suffix=_SUFFIX, dir=path.parent)
+    except FileNotFoundError:
+        raise LinkageError(
+            f"{path} cannot be written: there is no folder {path.parent}", advice="make it first"
+        ) from None
+    except OSError as error:
+        error.filename = str(path)
+        raise
     part = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as handle:
@@ -44,6 +54,12 @@ def atomic_writer(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
 def unfinished(path: Path) -> list[Path]:
     """Return what killed runs left of a file that was to be written at ``path``."""
     return sorted(p for p in path.parent.iterdir() if p.name.startswith(_prefix(path)) and p.name.endswith(_SUFFIX))
+
+
+def sweep(path: Path) -> None:
+    """Take away what killed runs left of a file that is to be written at ``path``."""
+    for left in unfinished(path):
+        left.unlink(missing_ok=True)
 
 
 def _prefix(path: Path) -> str:

@@ -4,7 +4,8 @@ Rules:
 
 - A backup is made by SQLite's own backup call, in one step, so it is one committed state even while another process
   writes; copying the file by other means is not a backup.
-- A backup is verified before it is given its name, and again before it is restored.
+- A backup is verified before it is given its name, and again before it is restored. What a killed copy left of the
+  same file is taken away by the next.
 - Restoring never replaces a registry: the damaged one is moved away first, by a person who has decided so.
 - Runs made after a backup are lost with the registry, and new IDs would be drawn for their students: back up after
   every run. ``verify`` with the ledger's digests tells which runs are missing.
@@ -19,7 +20,7 @@ from contextlib import closing
 from pathlib import Path
 
 from linkage.errors import StoreError
-from linkage.exchange.files import sync_folder
+from linkage.exchange.files import sweep, sync_folder
 from linkage.registry.connection import connect, in_words
 from linkage.registry.verify import Verification, verify
 
@@ -39,6 +40,7 @@ def _copy(source: Path, target: Path, wait_seconds: float, what: str) -> Verific
         raise StoreError(f"There is a file at {target} already.", advice=f"Move it away, or name another {what}.")
     if not target.parent.is_dir():
         raise StoreError(f"There is no folder {target.parent}.", advice="Make it first, readable by you alone.")
+    sweep(target)
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     os.close(descriptor)
     part = Path(name)
@@ -46,6 +48,7 @@ def _copy(source: Path, target: Path, wait_seconds: float, what: str) -> Verific
         with closing(connect(source, False, wait_seconds)) as origin, in_words(source):
             copy = sqlite3.connect(part)
             with closing(copy):
+                copy.execute("PRAGMA journal_mode = OFF")  # a copy that is cut short is thrown away, not rolled back
                 origin.backup(copy)
         with closing(connect(part, False, wait_seconds)) as copy, in_words(part):
             verification = verify(copy)

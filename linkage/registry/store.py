@@ -31,7 +31,7 @@ from linkage.registry.connection import connect, snapshot, transaction
 from linkage.registry.digest import last_run
 from linkage.registry.guard import CHURN_LIMIT, refuse_if_held
 from linkage.registry.ids import Entropy, parse_id
-from linkage.registry.model import Plan, RunRecord, State
+from linkage.registry.model import Plan, RunKind, RunRecord, State
 from linkage.registry.verify import Head, Verification, verify
 from linkage.registry.write import write_plan
 
@@ -140,6 +140,14 @@ class Registry:
         """Return the runs since run ``after``, oldest first."""
         with snapshot(self._connection, self.path):
             return read.read_runs(self._connection, after)
+
+    def last_linkage(self) -> int:
+        """Return the number of the last run that was an update or a rebuild; 0 before the first."""
+        with snapshot(self._connection, self.path):
+            (run,) = self._connection.execute(
+                "SELECT coalesce(max(run), 0) FROM run WHERE kind <> ?", (RunKind.MANUAL.value,)
+            ).fetchone()
+        return int(run)
 
     def inputs(self) -> frozenset[str]:
         """Return the SHA-256 of every package that a run was made from."""

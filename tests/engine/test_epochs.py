@@ -6,8 +6,10 @@ import os
 from datetime import timedelta
 
 import pytest
+from click.testing import CliRunner
 from consortium import NOW, children, sign_all
 
+from linkage.cli.main import main
 from linkage.engine import journal
 from linkage.engine.matcher import match
 from linkage.engine.receive import held_encodings
@@ -144,3 +146,32 @@ def test_what_a_kill_left_half_destroyed_is_certified_whole(consortium):
     read = DestructionCertificate.model_validate_json(out.read_text())
     assert {each.path for each in read.files} == {each.path for each in ending.files}
     assert {each.agency for each in read.encodings} == {"lakeside-district", "state-colleges"}
+
+
+def test_a_certificate_that_a_kill_kept_out_of_the_ledger_is_entered_once_by_the_same_command(consortium, monkeypatch):
+    _, college, later = _rotated(consortium)
+    hub, out = consortium.hub, consortium.folder / "certificate.json"
+    consortium.receive(consortium.hash("state-colleges", college, "second", now=later))
+    match(hub, later, os.urandom)
+    resolve(hub, later)
+    command = ["hub", "end-epoch", str(hub.folder), "--method", "m", "--person", "p", "--out", str(out)]
+    enter = journal.destroyed
+
+    def killed_before(*_arguments):
+        raise OSError("killed")
+
+    def killed_after(*arguments):
+        enter(*arguments)
+        raise OSError("killed")
+
+    for killed in (killed_before, killed_after):
+        monkeypatch.setattr(journal, "destroyed", killed)
+        assert CliRunner().invoke(main, command).exit_code == 1
+    certified = out.read_bytes()
+    monkeypatch.setattr(journal, "destroyed", enter)
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    assert out.read_bytes() == certified
+    entries = verify_ledger(journal.ledger_path(hub)).entries
+    assert [entry.event.kind for entry in entries].count("destroyed") == 1
+    assert "nothing of an earlier epoch" in CliRunner().invoke(main, command).output

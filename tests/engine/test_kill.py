@@ -14,33 +14,34 @@ from consortium import NOW, children
 from linkage.engine import journal
 from linkage.engine.receive import receive
 from linkage.engine.registrar import open_registry
+from linkage.engine.rooms import ROOMS, Hub
 from linkage.errors import StoreError
 from linkage.governance.ledger import verify_ledger
 
 NURSERY = Path(__file__).with_name("kill_nursery.py")
-ONE_YEAR, TWO_YEARS = 4, 9
 
 
-def _killed(folder, steps, kills, seed):
-    """Kill the first ``steps`` commands of the nursery's two years in turn."""
+def _killed(folder, kills, seed, which):
+    """Kill the nursery's commands in turn: ``all``, or those of the ``yearly`` work."""
     single = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-    command = [sys.executable, str(NURSERY), str(folder), str(steps), str(kills), str(seed)]
+    command = [sys.executable, str(NURSERY), str(folder), str(kills), str(seed), which]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | single)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["problems"] == []
-    assert found["outcomes"]["old"] + found["outcomes"]["new"] == kills
-    return found["outcomes"]
+    assert found["states"]["old"] + found["states"]["new"] == kills
+    return found
 
 
-def test_a_hub_command_killed_at_any_instant_leaves_the_old_state_or_the_new_and_completes_when_run_again(tmp_path):
-    _killed(tmp_path, ONE_YEAR, kills=12, seed=3)
+def test_every_hub_command_killed_once_leaves_the_old_state_or_the_new_and_completes_when_run_again(tmp_path):
+    _killed(tmp_path, 28, 3, "all")
 
 
 @pytest.mark.slow
-def test_two_hundred_kills_over_two_years_lose_double_and_reuse_no_id(tmp_path):
-    outcomes = _killed(tmp_path, TWO_YEARS, kills=200, seed=4)
-    assert min(outcomes["old"], outcomes["new"]) > 0
+@pytest.mark.parametrize(("kills", "seed", "which"), [(200, 4, "yearly"), (196, 5, "all")])
+def test_two_hundred_kills_lose_double_and_reuse_no_id(tmp_path, kills, seed, which):
+    found = _killed(tmp_path, kills, seed, which)
+    assert min(found["states"]["old"], found["states"]["new"], found["hot"]) > 0
 
 
 def test_a_package_that_was_filed_but_not_entered_before_a_kill_is_entered_by_the_re_run(consortium):
@@ -81,3 +82,16 @@ def test_an_adoption_cut_short_leaves_the_agreement_that_was_in_use(consortium):
     assert consortium.hub.agreement().sha256 == before
     consortium.hub.adopt(consortium.agreement_path, "person")
     assert consortium.hub.agreement().sha256 == before
+
+
+def test_the_making_of_a_hub_cut_short_is_begun_again(tmp_path):
+    (tmp_path / ".hub.part" / "matcher").mkdir(parents=True)
+    made = Hub.create(tmp_path / "hub", "data-hub")
+    assert [made.keys(room).name for room in ROOMS] == [f"data-hub.{room}" for room in ROOMS]
+    assert [path.name for path in tmp_path.iterdir()] == ["hub"]
+
+
+def test_a_hub_may_be_made_in_a_folder_that_is_there_and_empty(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Hub.create(Path(), "data-hub")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["agreement", *sorted(ROOMS)]

@@ -18,8 +18,9 @@ from linkage.engine import journal
 from linkage.engine.agency_ids import make_agency_ids, open_agency_ids
 from linkage.engine.crosswalk import make_crosswalk, read_crosswalk
 from linkage.engine.matcher import match
-from linkage.engine.registrar import REGISTRY_NAME, open_registry, resolve
+from linkage.engine.registrar import REGISTRY_NAME, last_certificate, open_registry, resolve
 from linkage.engine.restoring import restore_registry
+from linkage.engine.work import work_of
 from linkage.errors import PackageError, Refused, StoreError
 from linkage.governance.ledger import verify_ledger
 from linkage.registry.backup import back_up
@@ -160,6 +161,68 @@ def test_restore_says_what_is_lost_and_the_hub_goes_on(consortium, command):
     resolve(hub, LATER)
     assert "everything holds" in command("hub", "verify", hub.folder)
     assert [event.run for event in _runs(hub)] == [1, 2, 2]
+
+
+def test_a_restore_that_a_kill_kept_from_its_effect_leaves_the_registry_that_was_there(consortium, command):
+    hub = consortium.hub
+    with open_registry(hub) as registry:
+        backed_up = registry.head()
+    command("hub", "ids", "pin", hub.folder, _first_id(hub), "--reason", "r")
+    journal.restored(hub, backed_up, 1, LATER)  # the kill comes after this
+    said = command("hub", "verify", hub.folder)
+    assert "everything holds" in said
+    assert "the next command enters the rest" in said
+    resolve(hub, LATER)
+    assert "everything holds" in command("hub", "verify", hub.folder)
+    assert [event.run for event in _runs(hub)] == [1, 2, 2, 3]
+
+
+def test_a_damaged_registry_is_kept_aside_and_a_lost_ones_journal_does_not_touch_the_backup(consortium):
+    path, backup = consortium.hub.room("registrar") / REGISTRY_NAME, consortium.folder / "backup.sqlite"
+    back_up(path, backup, 5)
+    journal_file = path.with_name(f"{REGISTRY_NAME}-journal")
+    path.write_bytes(b"damaged" * 1000)
+    assert restore_registry(consortium.hub, backup, LATER, replace=True).aside.read_bytes() == b"damaged" * 1000
+    path.unlink()
+    journal_file.write_bytes(b"cut short")
+    restore_registry(consortium.hub, backup, LATER)
+    assert not journal_file.exists()
+    assert path.with_name(f"{REGISTRY_NAME}.lost-journal").read_bytes() == b"cut short"
+    with open_registry(consortium.hub) as registry:
+        assert not registry.verify(journal.kept_heads(consortium.hub)).problems
+
+
+def test_where_a_file_cannot_have_two_names_the_registry_is_copied_aside(consortium, monkeypatch):
+    path, backup = consortium.hub.room("registrar") / REGISTRY_NAME, consortium.folder / "backup.sqlite"
+    back_up(path, backup, 5)
+    before = path.read_bytes()
+
+    def refused(_path, _target):
+        raise PermissionError
+
+    monkeypatch.setattr("pathlib.Path.hardlink_to", refused)
+    assert restore_registry(consortium.hub, backup, LATER, replace=True).aside.read_bytes() == before
+
+
+def test_a_backup_takes_away_what_a_killed_one_left(consortium):
+    path, target = consortium.hub.room("registrar") / REGISTRY_NAME, consortium.folder / "b.sqlite"
+    left = target.with_name(".b.sqlite.abcd1234.part")
+    left.write_bytes(b"half a registry")
+    back_up(path, target, 5)
+    assert not left.exists()
+
+
+def test_the_certificate_is_that_of_the_registrys_last_run_and_not_of_one_that_a_restore_took_back(consortium):
+    hub, backup = consortium.hub, consortium.folder / "backup.sqlite"
+    back_up(hub.room("registrar") / REGISTRY_NAME, backup, 5)
+    first = last_certificate(hub)
+    assert resolve(hub, LATER).certificate_file == last_certificate(hub) != first
+    restore_registry(hub, backup, LATER, replace=True)
+    assert last_certificate(hub) == first
+    first.unlink()  # as a kill between a run and its certificate leaves it
+    assert not work_of(hub).resolved
+    with pytest.raises(StoreError, match="no linkage certificate"):
+        last_certificate(hub)
 
 
 def test_after_a_loss_the_backup_takes_the_registrys_place(consortium):
