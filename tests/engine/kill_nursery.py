@@ -22,6 +22,7 @@ from importlib import import_module
 from io import StringIO
 from pathlib import Path
 
+from click import ClickException
 from consortium import NOW, children
 from kill_instants import Instant, Work, draw, in_child, measure, run_killed
 from kill_look import look, look_again
@@ -60,8 +61,11 @@ def command(day: float, folder: Path, words: str) -> str:
         word for part in words.split(" ") for word in (sorted(map(str, Path().glob(part))) if "*" in part else [part])
     ]
     said = StringIO()
-    with redirect_stdout(said), redirect_stderr(said):
-        code = linkage_command.main(args=listed, prog_name="linkage", standalone_mode=False)
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            code = linkage_command.main(args=listed, prog_name="linkage", standalone_mode=False)
+    except ClickException as refused:
+        raise RuntimeError(f"linkage {words}: {refused.message}") from None
     if code:
         raise RuntimeError(f"linkage {words} ended with {code}: {said.getvalue()}")
     return said.getvalue()
