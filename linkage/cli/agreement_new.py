@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from linkage.cli.common import ExistingFile, Folder, NewFile, refuse_existing, today
+from linkage.cli.common import ExistingFile, Folder, NewFile, refuse_unwritable, today
 from linkage.errors import AgreementError
 from linkage.exchange.files import write_atomically
 from linkage.governance.containment import outside_parent
@@ -86,7 +86,7 @@ def new(
 
     With --parties-from it is ready to sign; without, it is a draft in which keys are pending. Comments stay.
     """
-    refuse_existing(out)
+    refuse_unwritable(out)
     asking = sys.stdin.isatty() if ask is None else ask
     draft = _template(template, asking)
     terms = draft.terms

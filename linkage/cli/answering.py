@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from linkage.cli.common import ExistingFile, Folder, NewFile, now, open_keys, refuse_existing
+from linkage.cli.common import ExistingFile, Folder, NewFile, now, open_keys, refuse_existing, refuse_unwritable
 from linkage.engine.agency_ids import open_agency_ids
 from linkage.engine.answering import (
     LOCAL_ID,
@@ -55,7 +55,7 @@ def local_ids_command(file: Path, agreement: Path, key: Path, extract: Path, loc
 
     Your key and an extract that holds the persons turn tokens back into your IDs; nobody else can do it.
     """
-    refuse_existing(out)
+    refuse_unwritable(out)
     table = pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file, dtype=str, keep_default_na=False)
     standing, keys = load_agreement(agreement), open_keys(key)
     found = with_local_ids(table, _known(extract, local_id, standing, keys))
@@ -71,7 +71,7 @@ def local_ids_command(file: Path, agreement: Path, key: Path, extract: Path, loc
 @click.option("--out", type=NewFile, required=True, help="The CSV file to write: person_token, scoped_id.")
 def agency_ids_command(package: Path, agreement: Path, key: Path, out: Path) -> None:
     """Open PACKAGE, the lasting IDs that the hub gives your own records; `linkage local-ids` turns the tokens back."""
-    refuse_existing(out)
+    refuse_unwritable(out)
     table = open_agency_ids(package, load_agreement(agreement), open_keys(key))
     write_atomically(out, table.to_csv(index=False).encode())
     click.echo(f"{len(table):,} records written to {out}")
@@ -110,7 +110,7 @@ def review_open(packet: Path, agreement: Path, key: Path, extract: Path, local_i
 @click.option("--out", type=NewFile, required=True, help="The package to write (.rva).")
 def review_seal(sheet: Path, agreement: Path, key: Path, out: Path) -> None:
     """Seal the verdicts in SHEET (review.csv) for the hub: references, verdicts and grounds, nothing else."""
-    refuse_existing(out)
+    refuse_unwritable(out)
     try:
         frame = pd.read_csv(sheet, dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, UnicodeDecodeError) as error:

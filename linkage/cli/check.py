@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from linkage.cli.common import ExistingFile, NewFile, now, refuse_existing
+from linkage.cli.common import ExistingFile, NewFile, now, refuse_unwritable
 from linkage.cli.extracts import extract_options, named_columns, reading
 from linkage.engine.steward import require_column, require_spec
 from linkage.errors import MismatchError, Refused
@@ -52,7 +52,7 @@ def check(
     """
     for path in (html, save_mapping):
         if path is not None:
-            refuse_existing(path)
+            refuse_unwritable(path)
     chosen = load_spec(spec)
     standing = load_agreement(agreement) if agreement else None
     refusal = _refusal(standing, chosen) if standing else None

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from linkage.cli.common import ExistingFile, Folder, NewFile, overrides, refuse_existing
+from linkage.cli.common import ExistingFile, Folder, NewFile, overrides, refuse_unwritable
 from linkage.errors import InputError, KeyFileError
 from linkage.exchange.files import write_atomically
 from linkage.exchange.private import read_private
@@ -53,7 +53,7 @@ def hash_command(
 
     The secret is the file's content without a line end; it is never an argument, where others could read it.
     """
-    refuse_existing(out)
+    refuse_unwritable(out)
     schema = load_schema(schema_path)
     secret = _secret(secret_path)
     table = read_extract(extract)

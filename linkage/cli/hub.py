@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from linkage.cli.common import ExistingFile, HubFolder, NewFile, now, refuse_existing
+from linkage.cli.common import ExistingFile, HubFolder, NewFile, now, refuse_unwritable
 from linkage.cli.explain import hub_explain
 from linkage.cli.hub_registry import (
     ChurnLimit,
@@ -162,7 +162,7 @@ def hub_release(
 
     Refused while the newest encodings are not matched and resolved (`hub status` says so).
     """
-    refuse_existing(out)
+    refuse_unwritable(out)
     folder = Hub(hub)
     with folder.working(), Phases() as phases:
         done = run_release(
