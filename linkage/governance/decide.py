@@ -25,7 +25,7 @@ from datetime import date
 from linkage.errors import Refused
 from linkage.governance.document import Citation
 from linkage.governance.lookup import Finding, dataset_place, element_place, output_place
-from linkage.governance.releasing import meant_instead, refuse_release
+from linkage.governance.releasing import listed_instead, meant_instead, refuse_release
 from linkage.governance.requests import (
     AcceptPackage,
     EncodeIdentifier,
@@ -96,10 +96,13 @@ def _advice(agreement: StandingAgreement, requests: Sequence[Request]) -> str:
     absent = absent_signatures(agreement.document, agreement.signatures)
     if absent:
         return f"There is {absent}, or have all parties sign."
-    meant = [name for each in requests if isinstance(each, Release) for name in meant_instead(agreement.terms, each)]
+    releases = [request for request in requests if isinstance(request, Release)]
+    meant = [name for each in releases for name in meant_instead(agreement.terms, each)]
     if meant:
         return f"Did you mean {' and '.join(meant)}?"
-    return "Ask for what the agreement lists, or have the parties amend and sign it."
+    listed = "; ".join(names for each in releases for names in listed_instead(agreement.terms, each))
+    there = f" ({listed})" if listed else ""
+    return f"Ask for what the agreement lists{there}, or have the parties amend and sign it."
 
 
 def standing_refusals(agreement: StandingAgreement, today: date) -> Iterator[Finding]:

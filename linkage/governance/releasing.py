@@ -76,6 +76,22 @@ def meant_instead(terms: Agreement, request: Release) -> Iterator[str]:
             yield found
 
 
+def listed_instead(terms: Agreement, request: Release) -> Iterator[str]:
+    """Yield, for each name in a request that is not listed, those that are."""
+    output = terms.output(request.output)
+    if output is None:
+        yield f"outputs: {', '.join(each.id for each in terms.outputs)}"
+        return
+    if request.recipient not in output.recipients:
+        yield f"recipients of {output.id}: {', '.join(output.recipients)}"
+    if request.purpose not in output.purposes:
+        yield f"purposes of {output.id}: {', '.join(output.purposes)}"
+    recipient = terms.recipient(request.recipient)
+    named = [user.name for user in recipient.named_users] if recipient is not None else []
+    if set(request.users) - set(named):
+        yield f"users of {request.recipient}: {', '.join(named)}"
+
+
 def _elements(agreement: StandingAgreement, request: Release) -> Iterator[Finding]:
     """Refuse what no output of this kind may hold, whatever the output's own list says."""
     terms = agreement.terms

@@ -85,7 +85,7 @@ class Release:
     person_threshold: int | None = None
 
     def __str__(self) -> str:
-        return f"release of {self.output} ({self.kind}) to {self.recipient}"
+        return f"release of {self.output} to {self.recipient}"
 
 
 @dataclass(frozen=True)

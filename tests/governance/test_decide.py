@@ -241,8 +241,11 @@ def test_require_passes_what_is_allowed(agreement: StandingAgreement) -> None:
     [
         (replace(FILE, output="reserch-file"), "Did you mean research-file?"),
         (replace(FILE, recipient="University"), "Did you mean university?"),
-        (replace(FILE, recipient="newspaper"), "Ask for what the agreement lists"),
-        (replace(FILE, recipient="workforce"), "Ask for what the agreement lists"),
+        (replace(FILE, recipient="newspaper"), "Ask for what the agreement lists (recipients of research-file: univ"),
+        (replace(FILE, recipient="workforce"), "Ask for what the agreement lists (recipients of research-file: univ"),
+        (replace(FILE, output="everything"), "Ask for what the agreement lists (outputs: research-file, "),
+        (replace(FILE, purpose="sale"), "Ask for what the agreement lists (purposes of research-file: "),
+        (replace(FILE, users=("Nobody",)), "Ask for what the agreement lists (users of university: "),
     ],
 )
 def test_a_misspelt_release_is_answered_with_the_name_that_is_listed(
