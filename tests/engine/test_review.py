@@ -29,9 +29,13 @@ AGENCIES = ("lakeside-district", "state-colleges")
 
 
 def _registers():
-    """150 children of a district; a college of 100 of them and 50 others, 30 of the 100 with much missing and wrong."""
+    """150 children of a district; a college of 100 of them and 50 others, 35 of the 100 with much missing and wrong.
+
+    The last 5 of these moved and took another name: too little is left to link them, and enough to ask about them.
+    """
     district, college = children(150), children(150, first=50)
-    college.loc[:30, ["SSN", "Email", "StreetNumberName"]] = ""
+    college.loc[:34, ["SSN", "Email", "StreetNumberName"]] = ""
+    college.loc[30:34, ["LastSurname", "PostalCode"]] = ["Novak", "V9Z9Z9"]
     for row in range(30):
         if row % 3 == 0:
             college.loc[row, "BirthDate"] = ""
@@ -155,7 +159,7 @@ def test_a_pair_that_was_not_linked_is_merged_where_an_agency_knows_it_is_one(as
     district = _answer(consortium, packets, "lakeside-district", lambda _local: "same")
     judged = import_verdicts(consortium.hub, [district], POST)
     merged = [each for each in judged if each.settled is Settled.MERGED]
-    assert merged
+    assert len(merged) >= 5
     with open_registry(consortium.hub) as registry:
         students = registry.crosswalk().set_index("person_token")["student_id"]
         assert not registry.verify().problems
