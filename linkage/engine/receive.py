@@ -50,7 +50,8 @@ def receive(hub: Hub, path: Path, today: date) -> Received:
     """Verify a package and file it in the rooms it is for. Raises PackageError, MismatchError or Refused."""
     agreement = hub.agreement()
     if not path.is_file():
-        raise PackageError(f"{path}: there is no such package")
+        what = "this is a folder; name the packages in it" if path.is_dir() else "there is no such package"
+        raise PackageError(f"{path}: {what}")
     if path.suffix not in {ENCODINGS_SUFFIX, PAYLOAD_SUFFIX}:
         raise PackageError(
             f"{path}: expected a package of encodings ({ENCODINGS_SUFFIX}) or payload ({PAYLOAD_SUFFIX})"
@@ -67,7 +68,7 @@ def receive(hub: Hub, path: Path, today: date) -> Received:
     )
     require(agreement, [request], today)
     if encodings:
-        _require_same_encoding(manifest, [m for m in held_encodings(hub) if m.sender != manifest.sender])
+        _require_same_encoding(path, manifest, [m for m in held_encodings(hub) if m.sender != manifest.sender])
         inboxes = [hub.room("matcher", "inbox", manifest.sender), hub.room("registrar", "inbox", manifest.sender)]
     else:
         inboxes = [hub.room("release", "inbox", manifest.sender, str(manifest.facts["dataset"]))]
@@ -149,7 +150,7 @@ def _require_same_spec(manifest: Manifest, spec: LinkageSpec, agreement: Standin
     )
 
 
-def _require_same_encoding(manifest: Manifest, peers: Sequence[Manifest]) -> None:
+def _require_same_encoding(path: Path, manifest: Manifest, peers: Sequence[Manifest]) -> None:
     problems = []
     for peer in peers:
         if peer.key_check_value != manifest.key_check_value:
@@ -160,7 +161,7 @@ def _require_same_encoding(manifest: Manifest, peers: Sequence[Manifest]) -> Non
             )
     if problems:
         raise MismatchError(
-            "these encodings could not link with those already here",
+            f"{path}: these encodings could not link with those already here",
             problems,
             "find out who has the wrong secret or version; that agency hashes again",
         )

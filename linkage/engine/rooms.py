@@ -55,12 +55,13 @@ class Hub:
         """Make a hub's folder with three rooms and a key pair for each."""
         if folder.exists() and any(folder.iterdir()):
             raise StoreError(f"{folder} is not empty", advice="name a new folder for the hub")
+        keys = {room: generate_keys(f"{name}.{room}") for room in ROOMS}
         place = folder.absolute()
         part = place.with_name(f".{place.name}.part")  # so that a kill leaves no hub with two keys of three
         shutil.rmtree(part, ignore_errors=True)
         (part / "agreement").mkdir(parents=True)
-        for room in ROOMS:
-            save_keys(generate_keys(f"{name}.{room}"), part / room)
+        for room, pair in keys.items():
+            save_keys(pair, part / room)
         if folder.exists():
             for made in sorted(part.iterdir(), reverse=True):  # `agreement`, by which a hub is known, comes last
                 made.rename(place / made.name)

@@ -90,7 +90,10 @@ def list_entries(archive: BinaryIO, what: str) -> tuple[Entry, ...]:
         position += _BLOCK + size
         padding = -size % _BLOCK
         if position + padding + len(_END) > total:
-            raise PackageError(f"{what} ends inside the member {name}.")
+            raise PackageError(
+                f"{what} ends inside the member {name}: it was cut short.",
+                advice="Copy it again, or ask the sender to.",
+            )
         archive.seek(position)
         if archive.read(padding) != bytes(padding):
             raise PackageError(f"{what} holds bytes behind the member {name}.")

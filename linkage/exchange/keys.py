@@ -45,6 +45,7 @@ PRIVATE_FORMAT = "linkage-private-keys/v1"
 SIGNING_PREFIX = "ed25519:"
 PRIVATE_PREFIX = "ed25519-private:"
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_NAMES = "name: 1 to 64 letters, digits, dots, hyphens or underscores, the first a letter or digit"
 _KNOWN = {PUBLIC_FORMAT: "public keys (NAME.pub)", PRIVATE_FORMAT: "private keys (NAME.key)"}
 _AGE_FILE = b"age-encryption.org/"
 _FIELDS = ("format", "name", "signing", "sealing")
@@ -61,7 +62,7 @@ class PublicKeys:
     def __post_init__(self) -> None:
         problems = []
         if not re.fullmatch(NAME_PATTERN, self.name):
-            problems.append("name: 1 to 64 letters, digits, dots, hyphens or underscores")
+            problems.append(_NAMES)
         if _raw_key(self.signing, SIGNING_PREFIX) is None:
             problems.append(f"signing: expected {SIGNING_PREFIX} and 32 bytes in base64")
         if not _is_recipient(self.sealing):
@@ -115,9 +116,9 @@ class PrivateKeys:
 
 def generate_keys(name: str) -> PrivateKeys:
     """Make both key pairs from the operating system's randomness."""
-    keys = PrivateKeys(name, Ed25519PrivateKey.generate(), x25519.Identity.generate())
-    _ = keys.public  # refuses a name that could not be a file's
-    return keys
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise KeyFileError(f"{name!r} cannot be the name of keys.", [_NAMES], "It becomes the name of their files.")
+    return PrivateKeys(name, Ed25519PrivateKey.generate(), x25519.Identity.generate())
 
 
 def save_keys(keys: PrivateKeys, folder: Path, passphrase: str | None = None) -> tuple[Path, Path]:
