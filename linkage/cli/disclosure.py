@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table as Grid
 
-from linkage.cli.common import ExistingFile, NewFile
+from linkage.cli.common import ExistingFile, NewFile, refuse_unwritable
 from linkage.disclosure import DisclosureRules, Dominance, ProtectedRelease, Table, protect
 from linkage.disclosure.merging import group_masked
 from linkage.disclosure.outside import audit_outside
@@ -76,7 +76,13 @@ def _pairs(entries: Sequence[str], option: str) -> list[tuple[str, list[str]]]:
 @click.option("--employers", type=click.IntRange(min=0), default=3, show_default=True, help="Fewest contributors.")
 @click.option("--dominance", metavar="N,K", help="Hide where the N largest contributors exceed K per cent.")
 @click.option("--p-percent", type=click.FloatRange(min=0, min_open=True, max=100), help="Hide by the p % rule.")
-@click.option("--zeros", type=click.Choice(["publish", "sensitive"]), default="publish", show_default=True)
+@click.option(
+    "--zeros",
+    type=click.Choice(["publish", "sensitive"]),
+    default="publish",
+    show_default=True,
+    help="Show a zero, or protect it as a small cell.",
+)
 @click.option("--group", multiple=True, metavar="COLUMN", help="Show this dimension's small codes together, as one.")
 @click.option("--optimal", is_flag=True, help="Small tables: seek the pattern that costs least, and prove it.")
 @click.option(
@@ -120,9 +126,13 @@ def tabulate(
     Small cells are hidden, then as few others as it takes; an audit attacks the result by linear programming before
     anything is printed. Totals stay true.
     """
+    for path in (out, certificate, explain):
+        if path is not None:
+            refuse_unwritable(path)
     levels = {name: tuple(coarser) for name, coarser in _pairs(roll_up, "--roll-up")}
     filters = {name: tuple(codes) for name, codes in _pairs(where, "--where")}
     frame = _data(data, [count, value], by if count else ())
+    _require_rows(data, frame, filters)
     rules = DisclosureRules.model_validate(
         {
             "person_threshold": threshold, "employer_threshold": employers, "p_percent": p_percent,
@@ -153,6 +163,19 @@ def tabulate(
         if path is not None:
             write_atomically(path, text.encode(), mode=0o600 if path == explain else 0o644)
             click.echo(f"wrote {path}")
+
+
+def _require_rows(data: Path, frame: pd.DataFrame, filters: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a table of nobody; a filter on a column that is not there is the table's to refuse."""
+    inside = np.ones(len(frame), dtype=bool)
+    for column in filters.keys() & set(frame.columns):
+        inside &= frame[column].isin(filters[column]).to_numpy()
+    if not inside.any():
+        raise InputError(
+            f"{data}: no row is in the table",
+            [f"--where {column}={','.join(codes)}" for column, codes in filters.items()],
+            "Give codes that the file has." if filters else "The file has a header line alone.",
+        )
 
 
 def _dominance(text: str | None) -> Dominance | None:

@@ -9,7 +9,7 @@ import click
 import pandas as pd
 from rich.console import Console
 
-from linkage.cli.common import NewFile
+from linkage.cli.common import NewFile, refuse_unwritable
 from linkage.engine.local import LinkResult, link
 from linkage.errors import InputError
 from linkage.exchange.files import write_atomically
@@ -90,6 +90,8 @@ def try_files(
 
     Nothing is sealed and the secret is thrown away: this is for seeing what the linkage would find.
     """
+    if html:
+        refuse_unwritable(html)
     chosen = load_spec(spec)
     frames = _sources(files, split)
     known = None

@@ -92,7 +92,18 @@ def test_tabulate_names_a_column_that_is_missing(run):
     assert "column 'colour' is not in the data" in result.output
 
 
+def test_tabulate_refuses_a_table_of_nobody_and_writes_over_nothing(run, tmp_path):
+    result = run("tabulate", "--by", "school", "--where", "school=S", pupils="school\nN\n")
+    assert result.exit_code == 1
+    assert "no row is in the table" in result.output
+    assert "--where school=S" in result.output
+    assert "a header line alone" in run("tabulate", "--by", "school", pupils="school,grade\n").output
+    kept = tmp_path / "agreement.yaml"
+    kept.write_text("signed")
+    for option in ("--out", "--certificate", "--explain"):
+        assert "exists already" in run("tabulate", "--by", "school", option, str(kept), pupils="school\nN\n").output
+    assert kept.read_text() == "signed"
+
+
 def test_every_option_of_tabulate_is_explained():
-    assert all(
-        option.help or option.name == "zeros" for option in tabulate.params if option.param_type_name == "option"
-    )
+    assert all(option.help for option in tabulate.params if option.param_type_name == "option")
