@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -13,10 +14,12 @@ from linkage.engine.rooms import Hub
 from linkage.errors import StoreError
 from linkage.exchange.keys import PublicKeys, load_public_keys
 from linkage.governance.document import read_agreement
-from linkage.governance.events import Disclosed, Entry
+from linkage.governance.events import Disclosed, Entry, Event
 from linkage.governance.heads import head_problems, read_head
 from linkage.governance.ledger import repair as repair_ledger
 from linkage.governance.ledger import verify_ledger
+
+_KINDS = [each.model_fields["kind"].default for each in get_args(get_args(Event)[0])]
 
 LedgerFile = click.argument("file", type=click.Path(path_type=Path, exists=True))
 
@@ -67,7 +70,9 @@ def _hub_key(key: Path | None, agreement: Path | None) -> PublicKeys:
 
 @ledger.command()
 @LedgerFile
-@click.option("--kind", metavar="KIND", help="Only entries of this kind, such as disclosed or refused.")
+@click.option(
+    "--kind", type=click.Choice(_KINDS), metavar="KIND", help="Only entries of this kind, such as disclosed or refused."
+)
 @click.option("--recipient", metavar="PARTY", help="Only disclosures to this recipient.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def show(file: Path, kind: str | None, recipient: str | None, as_json: bool) -> None:

@@ -71,11 +71,13 @@ def link(
     """
     chosen = spec if isinstance(spec, LinkageSpec) else load_spec(spec or "person")
     unknown = sorted(set(may_have_duplicates) - set(sources))
-    if not sources or unknown:
+    if not sources:
+        raise InputError("there is nothing to link", advice="give at least one frame of records")
+    if unknown:
         raise InputError(
-            "there is nothing to link" if not sources else "may_have_duplicates names sources that were not given",
+            "sources that may hold duplicates were named, and are not there",
             unknown,
-            "give at least one frame of records",
+            f"the sources are {', '.join(sources)}",
         )
     empty = [name for name, frame in sources.items() if not len(frame)]
     if len(empty) == len(sources):
