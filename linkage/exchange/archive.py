@@ -44,7 +44,7 @@ class Entry:
         return b"".join(self.chunks(archive))
 
 
-def archive_chunks(members: Iterable[tuple[str, int, Iterable[bytes]]]) -> Iterator[bytes]:
+def archive_chunks(members: Iterable[tuple[str, int, Iterable[bytes | memoryview]]]) -> Iterator[bytes | memoryview]:
     """Lay members (name, size, content in pieces) out as an archive."""
     for name, size, content in members:
         yield _header(name, size)

@@ -71,7 +71,7 @@ class Member:
     What makes it is called once, while the member before is sealed: no more than two lie in memory.
     """
 
-    content: Path | bytes | Callable[[], bytes] = field(repr=False)
+    content: Path | bytes | Callable[[], bytes | memoryview] = field(repr=False)
     sealed_for: PublicKeys | None = None
 
 
@@ -80,7 +80,7 @@ class _Ready:
     """A member whose turn has come: its size, and its bytes in pieces."""
 
     entry: MemberEntry
-    pieces: Iterable[bytes]
+    pieces: Iterable[bytes | memoryview]
 
 
 def write_package(
@@ -282,7 +282,7 @@ def _seal_envelope(
     """Seal members as they come to the end of ``package``; returns SHA-256 and size as sealed, and the members."""
     taken: list[MemberEntry] = []
 
-    def laid_out() -> Iterator[tuple[str, int, Iterable[bytes]]]:
+    def laid_out() -> Iterator[tuple[str, int, Iterable[bytes | memoryview]]]:
         for member in ready:
             taken.append(member.entry)
             yield member.entry.name, member.entry.size, member.pieces

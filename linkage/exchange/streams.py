@@ -42,7 +42,7 @@ def chunks(source: Reader, size: int | None = None) -> Iterator[bytes]:
 class ChunkReader:
     """A readable stream over an iterator of pieces; fewer bytes than asked for only at the end."""
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
         self._pieces = iter(pieces)
         self._piece = memoryview(b"")
 

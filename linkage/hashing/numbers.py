@@ -63,7 +63,7 @@ def postal_code(value: str) -> str:
 
 def phone(value: str) -> str:
     """Return digits without country code 1 and extension; fewer than seven, or one digit repeated, is missing."""
-    text = _digits(value.upper().split("X")[0])
+    text = value if value.isdigit() and value.isascii() else _digits(value.upper().split("X")[0])
     if len(text) == 11 and text.startswith("1"):
         text = text[1:]
-    return text if len(text) >= 7 and len(set(text[-7:])) > 1 and text[-10:] != "1234567890" else ""
+    return text if len(text) >= 7 and text[-7:] != 7 * text[-1] and text[-10:] != "1234567890" else ""

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from linkage.hashing.coded import Source, Texts, texts_of
@@ -58,12 +59,12 @@ class Prepared:
 
 def _recode(codes: NDArray[np.int32], texts: Sequence[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Map codes through texts that may coincide or be empty (missing)."""
-    distinct = dict.fromkeys(texts)
-    distinct.pop("", None)
-    numbers = dict(zip(distinct, range(len(distinct)), strict=True)) | {"": -1}
-    lookup = np.full(len(texts) + 1, -1, dtype=np.int32)
-    lookup[:-1] = np.fromiter(map(numbers.__getitem__, texts), dtype=np.int32, count=len(texts))
-    return lookup[codes], tuple(distinct)
+    numbers, distinct = pd.factorize(np.array(texts, dtype=object))
+    for empty in np.flatnonzero(distinct == ""):
+        numbers = np.where(numbers == empty, -1, numbers - (numbers > empty))
+        distinct = np.delete(distinct, empty)
+    # The last place is that of a missing code.
+    return np.append(numbers, -1).astype(np.int32)[codes], tuple(distinct.tolist())
 
 
 def raw_texts(source: Source, headers: tuple[str, ...], kind: Kind) -> Texts:

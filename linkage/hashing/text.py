@@ -43,4 +43,6 @@ def words(value: str) -> list[str]:
 
 def is_placeholder(parts: list[str]) -> bool:
     """Whether words say that nothing is known: all of them do, or they do together (NOT PROVIDED)."""
+    if parts and parts[0][0].isdigit():
+        return False
     return "".join(parts) in PLACEHOLDER_WORDS or PLACEHOLDER_WORDS.issuperset(parts)
