@@ -13,8 +13,10 @@ Rules:
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from linkage.errors import InputError
 from linkage.spec.model import Kind, LinkageSpec
@@ -93,9 +95,22 @@ def recognise(headers: Iterable[str], spec: LinkageSpec, overrides: Mapping[str,
 
 def shown_headers(headers: Sequence[str]) -> list[str]:
     """Return a line that names a file's headers, unless they look like someone's data."""
-    if any(_LOOKS_LIKE_DATA.search(header) for header in headers):
-        return [f"the first of its {len(headers)} columns' rows looks like data: has the file a header?"]
+    if _looks_like_data(headers):
+        return [f"its first row ({len(headers)} columns) looks like data: has the file a header?"]
     return [f"columns: {', '.join(headers)}"]
+
+
+def refuse_repeated(path: Path, headers: Sequence[str]) -> None:
+    """Raise InputError where a header stands twice."""
+    repeated = sorted(header for header, times in Counter(headers).items() if times > 1)
+    if repeated:
+        shown = shown_headers(headers) if _looks_like_data(headers) else [repr(header) for header in repeated]
+        raise InputError(f"{path}: two columns have the same header", shown, "rename one of them")
+
+
+def _looks_like_data(headers: Iterable[str]) -> bool:
+    """Tell whether a first row holds what no header does, so that it must not be shown."""
+    return any(_LOOKS_LIKE_DATA.search(header) for header in headers)
 
 
 def _by_key(headers: Sequence[str], spec: LinkageSpec, overrides: Mapping[str, str]) -> dict[str, str]:
@@ -105,13 +120,14 @@ def _by_key(headers: Sequence[str], spec: LinkageSpec, overrides: Mapping[str, s
     for header in headers:
         key = header_key(header)
         if key in by_key:
-            problems.append(f"columns {by_key[key]!r} and {header!r} have the same name")
+            named = "two columns" if _looks_like_data(headers) else f"columns {by_key[key]!r} and {header!r}"
+            problems.append(f"{named} have the same name")
         by_key.setdefault(key, header)
     known = {identifier.name for identifier in spec.identifiers} | {LOCAL_ID, FULL_NAME}
     for name, header in overrides.items():
         option = f"--local-id {header}" if name == LOCAL_ID else f"--column {name}={header}"
         if name not in known:
-            problems.append(f"{option}: the spec has no identifier {name!r}")
+            problems.append(f"{option}: the spec has no identifier {name!r}, but {', '.join(sorted(known))}")
         elif header not in headers:
             problems.append(f"{option}: the file has no column {header!r}")
     if problems:

@@ -14,7 +14,6 @@ Rules:
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from linkage.errors import InputError
 from linkage.hashing.coded import Source, coded_column, coded_table
+from linkage.hashing.columns import refuse_repeated
 from linkage.hashing.quarantine import QuarantinedRow
 from linkage.hashing.read_excel import read_excel
 from linkage.hashing.read_layout import Layout, read_fixed_width
@@ -169,11 +169,7 @@ def _coded_parquet(content: Path | BytesIO, path: Path) -> pa.Table:
     """Read a Parquet file by row groups. Raises InputError where a header stands twice or a value is huge."""
     with pq.ParquetFile(content) as file:
         schema = file.schema_arrow
-        repeated = sorted(name for name, times in Counter(schema.names).items() if times > 1)
-        if repeated:
-            raise InputError(
-                f"{path}: two columns have the same header", [repr(name) for name in repeated], "rename one of them"
-            )
+        refuse_repeated(path, schema.names)
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         sizes = [group.column(at).total_uncompressed_size for group in groups for at in range(group.num_columns)]
         if max(sizes, default=0) > LARGEST_COLUMN:

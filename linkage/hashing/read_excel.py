@@ -9,7 +9,6 @@ Rules:
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import date, datetime
 from importlib import import_module
 from io import BytesIO
@@ -20,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from linkage.errors import InputError
+from linkage.hashing.columns import refuse_repeated
 from linkage.hashing.read_stream import open_stream
 from linkage.hashing.read_text import TextTable
 
@@ -58,11 +58,7 @@ def read_excel(path: Path, sheet: str | None = None) -> TextTable:
 def _table(path: Path, name: str, rows: list[list[object]]) -> TextTable:
     header = [_text(cell) for cell in rows[0]]
     kept = [i for i, cell in enumerate(header) if cell]
-    repeated = sorted(cell for cell, times in Counter(header).items() if times > 1 and cell)
-    if repeated:
-        raise InputError(
-            f"{path}: two columns have the same header", [repr(cell) for cell in repeated], "rename one of them"
-        )
+    refuse_repeated(path, [cell for cell in header if cell])
     texts = [[_text(row[i]) if i < len(row) else "" for i in kept] for row in rows[1:]]
     numbers = np.array([i for i, row in enumerate(texts, start=1) if any(row)], dtype=np.int64)
     filled = [texts[i - 1] for i in numbers]

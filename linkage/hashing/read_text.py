@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from linkage.errors import InputError
 from linkage.hashing.coded import CODED_TEXT, coded_table, codes_and_values
+from linkage.hashing.columns import refuse_repeated
 from linkage.hashing.quarantine import QuarantinedRow, Reason
 from linkage.hashing.read_stream import open_stream
 
@@ -163,11 +163,7 @@ def dialect_of(path: Path, encoding: str, delimiter: str | None = None) -> Diale
     bare = "".join(header.split(quote)[::2])
     chosen = delimiter or max(_DELIMITERS, key=bare.count)
     names = [name.strip() for name in next(csv.reader([header], delimiter=chosen, quotechar=quote))]
-    repeated = sorted(name for name, times in Counter(names).items() if times > 1 and name)
-    if repeated:
-        raise InputError(
-            f"{path}: two columns have the same header", [repr(name) for name in repeated], "rename one of them"
-        )
+    refuse_repeated(path, [name for name in names if name])
     escape = "\\" if f"\\{quote}" in sample and f"{quote}{quote}" not in sample else None
     return Dialect(tuple(names), chosen, quote, escape, skip)
 

@@ -36,6 +36,7 @@ def test_all_wrong_overrides_are_named_at_once(spec):
     with pytest.raises(InputError) as refused:
         recognise(["Surname"], spec, {"nickname": "Surname", "first_name": "Nope"})
     assert len(refused.value.problems) == 2
+    assert "no identifier 'nickname', but birth_date, " in refused.value.problems[0]
 
 
 def test_two_headers_that_look_the_same_are_refused(spec):
@@ -70,6 +71,12 @@ def test_headers_that_look_like_someones_data_are_not_shown(spec):
     with pytest.raises(InputError, match="has the file a header") as refused:
         recognise(["1", "MARKER", "2009-04-01", "M"], spec)
     assert "MARKER" not in str(refused.value)
+
+
+def test_data_that_look_alike_where_headers_should_be_are_not_shown(spec):
+    with pytest.raises(InputError, match="two columns have the same name") as refused:
+        recognise(["MARKER", "marker", "2001-02-03"], spec)
+    assert "marker" not in str(refused.value).lower()
 
 
 def test_a_saved_mapping_says_the_same_of_the_next_file(spec, tmp_path):

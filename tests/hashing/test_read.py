@@ -46,6 +46,7 @@ def test_parquet_is_read(tmp_path):
         (b"", "empty"),
         (b"name,zip\n", "no rows"),
         (b"name,name\na,b\n", "same header"),
+        (b"MARK,MARK,2001-02-03\nMARK,b,2001-02-04\n", "looks like data: has the file a header"),
         (b"name,zip\na,1\nMARKER,1,2\nMARKER\n", "2 rows do not fit"),
         (b"name\nMARK\x00ER\n", "NUL"),
     ],
