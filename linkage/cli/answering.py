@@ -43,6 +43,17 @@ def _known(extract: Path, local_id: str | None, agreement: StandingAgreement, ke
     return local_ids_by_token(local_ids(frame, column), keys, agreement)
 
 
+def _table(path: Path, expected: str) -> pd.DataFrame:
+    """Read a small table as text (CSV) or as it is (Parquet)."""
+    try:
+        return (
+            pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str, keep_default_na=False)
+        )
+    except ValueError as error:  # of every reader: no text, rows of other lengths, nothing at all, no Parquet
+        why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "its rows cannot be read"
+        raise InputError(f"{path} is not {expected}", [why], "give the file as it was written") from None
+
+
 @click.command("local-ids")
 @click.argument("file", type=ExistingFile)
 @AgreementFile
@@ -56,7 +67,7 @@ def local_ids_command(file: Path, agreement: Path, key: Path, extract: Path, loc
     Your key and an extract that holds the persons turn tokens back into your IDs; nobody else can do it.
     """
     refuse_unwritable(out)
-    table = pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file, dtype=str, keep_default_na=False)
+    table = _table(file, "a table from the hub")
     standing, keys = load_agreement(agreement), open_keys(key)
     found = with_local_ids(table, _known(extract, local_id, standing, keys))
     write_atomically(out, found.to_csv(index=False).encode())
@@ -111,10 +122,7 @@ def review_open(packet: Path, agreement: Path, key: Path, extract: Path, local_i
 def review_seal(sheet: Path, agreement: Path, key: Path, out: Path) -> None:
     """Seal the verdicts in SHEET (review.csv) for the hub: references, verdicts and grounds, nothing else."""
     refuse_unwritable(out)
-    try:
-        frame = pd.read_csv(sheet, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InputError(f"{sheet} is not a CSV file as `review open` wrote it", [type(error).__name__]) from None
+    frame = _table(sheet, "a CSV file as `review open` wrote it")
     verdicts = read_sheet(frame)
     standing, keys = load_agreement(agreement), open_keys(key)
     seal_verdicts(verdicts, agreement=standing, keys=keys, out=out, now=now(), random_bytes=os.urandom)

@@ -119,6 +119,7 @@ def seal_command(payload: Path, dataset: str, agreement: Path, key: Path, out: P
     standing, keys = load_agreement(agreement), open_keys(key)
     click.echo(f"sealing as {_agency(standing, keys, key)}")
     read = read_extract(payload)
+    click.echo(f"read {payload} ({read.described})")
     sealed = seal_payload(
         read.frame,
         dataset,
@@ -129,14 +130,13 @@ def seal_command(payload: Path, dataset: str, agreement: Path, key: Path, out: P
         random_bytes=os.urandom,
         drop_unlisted=drop_unlisted,
     )
-    click.echo(f"read {payload} ({read.described}), {sealed.rows_read:,} rows")
     for left in sealed.rows_left_out:
         click.echo(f"left out: {left.rows:,} rows: {left.reason}")
     if sealed.columns_left_out:
         click.echo(f"left out, not in the agreement: {', '.join(sealed.columns_left_out)}")
     for facts in sealed.elements:
         click.echo(f"  {facts.element:28} {1 - facts.missing:.1%} filled")
-    click.echo(f"sealed {len(sealed.frame):,} rows of {sealed.dataset} to {out}")
+    click.echo(f"sealed {len(sealed.frame):,} of {sealed.rows_read:,} rows of {sealed.dataset} to {out}")
 
 
 def _agency(agreement: StandingAgreement, keys: PrivateKeys, key: Path) -> str:

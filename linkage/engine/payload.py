@@ -11,11 +11,11 @@ import pandas as pd
 
 from linkage.engine.headings import heading_of
 from linkage.engine.steward import local_ids, person_tokens
-from linkage.errors import InputError, Refused
+from linkage.errors import Refused
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.package import Member, write_package
 from linkage.governance.standing import StandingAgreement
-from linkage.release.payload import PreparedPayload, absent_columns, prepare_payload
+from linkage.release.payload import PreparedPayload, prepare_payload, require_dataset
 
 PAYLOAD_MEMBER = "payload.parquet"
 
@@ -44,9 +44,7 @@ def seal_payload(
             [f"{agreement.cite('data')}: it lists {', '.join(listed) or 'none'}"],
             "name one that it lists with --dataset",
         )
-    absent = absent_columns(frame, dataset)
-    if absent:
-        raise InputError(f"This file is not the dataset {dataset.key} that the agreement describes.", absent)
+    require_dataset(frame, dataset)
     ids = local_ids(frame, dataset.local_id)
     tokens = pd.Series(person_tokens(keys, terms.id, ids), dtype="string")
     prepared = prepare_payload(frame, dataset, agreement, now.date(), tokens, drop_unlisted)

@@ -83,7 +83,9 @@ def prepare_payload(
     """
     frame = frame.reset_index(drop=True)
     tokens = person_tokens.reset_index(drop=True).astype("string")
-    _refuse_shape(frame, dataset, tokens)
+    require_dataset(frame, dataset)
+    if len(tokens) != len(frame):
+        raise InputError(f"Expected a person token for each of {len(frame)} rows, found {len(tokens)}.")
     listed, left_out_columns = _columns(frame, dataset, agreement, today, drop_unlisted)
     kept, rows_left_out = _rows(frame, dataset, agreement, today, tokens)
     chosen = frame.loc[kept, listed]
@@ -115,25 +117,21 @@ def accept_payload(frame: pd.DataFrame, dataset: Dataset, agreement: StandingAgr
     return _checked(frame[listed], elements, tokens, dataset.key, np.arange(1, len(frame) + 1))
 
 
-def absent_columns(frame: pd.DataFrame, dataset: Dataset) -> list[str]:
-    """Return a line for each column that is missing and without which no row can be judged."""
+def require_dataset(frame: pd.DataFrame, dataset: Dataset) -> None:
+    """Raise InputError for a file that is not the dataset which the agreement describes: no row could be judged."""
     needed = {dataset.local_id: "it is your own ID of the person"}
     needed |= {c.column: "it says whether the agreement takes a row in" for c in dataset.population.where}
     if dataset.years is not None:
         needed[dataset.years.column] = "it says which year a row is of"
-    return [f"column {name} is missing ({why})" for name, why in needed.items() if name not in frame.columns]
-
-
-def _refuse_shape(frame: pd.DataFrame, dataset: Dataset, tokens: pd.Series) -> None:
-    """Refuse a file that is not the dataset the agreement describes."""
-    problems = []
-    if len(tokens) != len(frame):
-        problems.append(f"expected a person token for each of {len(frame)} rows, found {len(tokens)}")
-    problems += absent_columns(frame, dataset)
+    problems = [f"column {name} is missing ({why})" for name, why in needed.items() if name not in frame.columns]
     if PERSON_TOKEN in frame.columns:
         problems.append(f"{PERSON_TOKEN}: this header is reserved")
     if problems:
-        raise InputError(f"This file is not the dataset {dataset.key} that the agreement describes.", problems)
+        raise InputError(
+            f"This file is not the dataset {dataset.key} that the agreement describes.",
+            problems,
+            "Give the file that has these columns, or name the dataset that this file is.",
+        )
 
 
 def _columns(

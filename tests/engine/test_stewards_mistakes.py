@@ -73,7 +73,22 @@ def test_seal_says_whose_work_it_is_and_what_a_wrong_file_lacks(run, consortium,
         tmp_path / "enrollment.dpkg", code=1,
     )  # fmt: skip
     assert shown.startswith("sealing as lakeside-district (")
+    assert f"read {payload} (CSV, " in shown
     assert "column SchoolYear is missing (it says which year a row is of)" in shown
+    assert "name the dataset that this file is" in shown
+
+
+def test_a_table_from_the_hub_that_is_no_text_is_named(run, consortium, tmp_path):
+    key, _ = save_keys(consortium.keys["lakeside-district"], tmp_path)
+    table, extract, out = tmp_path / "flags.csv", tmp_path / "register.csv", tmp_path / "out.csv"
+    table.write_bytes(b"\x80\x81,person_token\n")
+    children(5).to_csv(extract, index=False)
+    common = ["--agreement", consortium.agreement_path, "--key", key, "--out", out]
+    shown = run("local-ids", table, "--extract", extract, *common, code=1)
+    assert f"{table} is not a table from the hub" in shown
+    assert "it is not UTF-8 text" in shown
+    assert "it is not UTF-8 text" in run("review", "seal", table, *common, code=1)
+    assert not out.exists()
 
 
 def test_public_keys_given_for_private_ones_are_named_before_their_mode(run, tmp_path):
