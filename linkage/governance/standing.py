@@ -37,7 +37,11 @@ class StandingAgreement:
             *_parent_problems(self.document, self.parent),
         ]
         if problems:
-            raise AgreementError(f"{self.document.yaml.source} does not stand as it is.", problems)
+            raise AgreementError(
+                f"{self.document.yaml.source} does not stand as it is.",
+                problems,
+                "Take it as the parties signed it, with its .signatures.yaml and .statements.yaml, or have all sign this text.",
+            )
 
     @property
     def terms(self) -> Agreement:
