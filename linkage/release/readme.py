@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from linkage.release.columns import RELEASE_ID
 from linkage.release.datapackage import DataPackage, Resource
 
 _PANDAS = """```python
@@ -59,12 +60,12 @@ def readme(package: DataPackage) -> bytes:
         "## Load it\n",
         *_snippets(package.resources),
         "## What to know\n",
-        f"- {terms.ids}",
+        f"- {terms.ids}" if _has_ids(package) else "",
         "- *Not linked* (no record of that agency was linked to the person) and *no record* (linked, but no row in the"
         " agreed years) are different; a missing value is a third thing. Do not count the first as a zero.",
         "- In the CSV files a text that a spreadsheet would run as a formula has an apostrophe in front; the lines"
-        " above take it off. The Parquet files hold every value unchanged.",
-        f"- {terms.legend}" if terms.legend else "",
+        " above take it off." + (" The Parquet files hold every value unchanged." if _twins(package.resources) else ""),
+        f"- In the tables: {terms.legend}" if terms.legend else "",
         *(f"- {note}" for note in terms.notes),
         "\n## What is not allowed\n",
         *(f"- {use}" for use in terms.prohibited_uses),
@@ -74,14 +75,23 @@ def readme(package: DataPackage) -> bytes:
     return "\n".join(part for part in parts if part).encode("utf-8")
 
 
+def _has_ids(package: DataPackage) -> bool:
+    return any(field.name == RELEASE_ID for each in package.resources for field in each.table_schema.fields)
+
+
+def _twins(resources: Sequence[Resource]) -> list[str]:
+    """Return the CSV files that have a Parquet twin."""
+    paths = [resource.path for resource in resources]
+    return [path for path in paths if path.endswith(".csv") and path.replace(".csv", ".parquet") in paths]
+
+
 def _snippets(resources: Sequence[Resource]) -> list[str]:
     """Show how to load the first CSV that has a Parquet twin, or the first there is."""
-    paths = [resource.path for resource in resources]
-    twins = [path for path in paths if path.endswith(".csv") and path.replace(".csv", ".parquet") in paths]
+    paths, twins = [resource.path for resource in resources], _twins(resources)
     csv = (twins or [path for path in paths if path.endswith(".csv")])[0]
     number = paths.index(csv)
     parquet = csv.replace(".csv", ".parquet")
     shown = [text.format(csv=csv, parquet=parquet, number=number, place=number + 1) for text in (_PANDAS, _R)]
     if not twins:
-        shown = ["\n".join(line for line in text.splitlines() if "arquet" not in line) for text in shown]
+        shown = ["".join(line for line in text.splitlines(True) if "arquet" not in line) for text in shown]
     return ["In Python:\n", shown[0], "In R:\n", shown[1]]

@@ -168,3 +168,7 @@ def test_rounded_parts_need_not_add_up_and_the_researcher_is_told(rounding_agree
     members = bundle_members([ReleasedOutput(permitted, table)], CREATED, b"{}", codebook_html, Workspace(tmp_path))
     for member in ("README.md", "codebook.html", "datapackage.json"):
         assert b"multiples of 5, each number by itself: parts need not add up to their total" in members[member]
+    readme = members["README.md"].decode()
+    assert "- In the tables: * not shown" in readme
+    assert "```\n\nIn R:" in readme
+    assert not any(word in readme for word in ("IDs are random", "Parquet"))
