@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pandas as pd
 import pytest
@@ -17,7 +18,7 @@ AGENCY = "lakeside-district"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def made(tmp_path_factory):
     """A matched hub whose agreement lets agencies be asked, and a steward's key and extract beside it."""
     consortium = make_consortium(tmp_path_factory.mktemp("place"), linkage="  clerical_review: by_agencies\n")
     college = children(150, first=50)
@@ -27,6 +28,13 @@ def place(tmp_path_factory):
     save_keys(consortium.keys[AGENCY], consortium.folder)
     children(150).to_csv(consortium.folder / "students.csv", index=False)
     return consortium
+
+
+@pytest.fixture
+def place(made, tmp_path):
+    """The same for one test alone: a copy."""
+    copy = shutil.copytree(made.folder, tmp_path / "place")
+    return type(made)(copy, made.keys, type(made.hub)(copy / "hub"), copy / "agreement.yaml", made.secret)
 
 
 @pytest.fixture
@@ -71,8 +79,7 @@ def test_explain_prints_a_waterfall_or_json_and_draws_a_page(place, run):
 
 def test_a_review_goes_out_and_comes_back(place, run):
     hub, folder = place.hub.folder, place.folder
-    if not (hub / "registrar" / "registry.sqlite").exists():
-        run("hub", "resolve", hub)
+    run("hub", "resolve", hub)
     shown = run("hub", "review", "export", hub, folder / "packets", "--least", 0.01, "--most", 0.999)
     assert AGENCY in shown
     (packet,) = (folder / "packets").glob(f"{AGENCY}-*.rvq")

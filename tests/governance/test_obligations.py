@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from parties_of_a_consortium import NOW, TODAY, Consortium
 
-from linkage.cli.oversight import destroy, status
+from linkage.cli.main import main
 from linkage.exchange.keys import save_keys
 from linkage.governance.events import Destroyed, Disclosed, Received
 from linkage.governance.ledger import append, create_ledger, verify_ledger
@@ -142,14 +142,14 @@ def test_destroy_deletes_certifies_and_settles_the_status(
     (held / "release.rpkg").write_bytes(BUNDLE)
     (held / "tables" / "a.csv").write_bytes(b"1")
 
-    def run(command, *arguments):
-        return CliRunner().invoke(command, [str(each) for each in arguments], catch_exceptions=False)
+    def run(*arguments):
+        return CliRunner().invoke(main, [str(each) for each in arguments], catch_exceptions=False)
 
-    before = run(status, ledger, "--agreement", study, "--notice", 0)
+    before = run("status", ledger, "--agreement", study, "--notice", 0)
     assert before.exit_code == 1
     assert f"OVERDUE {yesterday} university" in before.output
     done = run(
-        *(destroy, held, "--agreement", study, "--as", "university", "--key", key),
+        *("destroy", held, "--agreement", study, "--as", "university", "--key", key),
         *("--method", "NIST SP 800-88 purge", "--person", "Maya Iyer", "--yes"),
     )
     assert "destroyed 2 files" in done.output
@@ -157,5 +157,5 @@ def test_destroy_deletes_certifies_and_settles_the_status(
     certificate = load_agreement(study).statements[-1]
     assert isinstance(certificate, Destruction)
     assert SHA256 in certificate.files_sha256
-    after = run(status, ledger, "--agreement", study, "--notice", 0)
+    after = run("status", ledger, "--agreement", study, "--notice", 0)
     assert "destroy the bundle" not in after.output

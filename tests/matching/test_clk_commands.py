@@ -1,7 +1,6 @@
 import pytest
 from click.testing import CliRunner
 
-from linkage.cli.clk import clk
 from linkage.cli.main import main
 
 SCHEMA = """{"version": 3, "clkConfig": {"l": 512, "kdf": {"type": "HKDF"}}, "features": [
@@ -31,8 +30,17 @@ def hash_file(folder, name, *more):
 def test_two_parties_hash_and_the_hub_matches_and_scores(folder):
     for name in ("a", "b"):
         assert hash_file(folder, name).exit_code == 0
-    args = ["match", f"{folder}/a.json", f"{folder}/b.json", "--truth", f"{folder}/a.csv", "--truth", f"{folder}/b.csv"]
-    result = CliRunner().invoke(clk, [*args, "--out", f"{folder}/out"])
+    args = [
+        "clk",
+        "match",
+        f"{folder}/a.json",
+        f"{folder}/b.json",
+        "--truth",
+        f"{folder}/a.csv",
+        "--truth",
+        f"{folder}/b.csv",
+    ]
+    result = CliRunner().invoke(main, [*args, "--out", f"{folder}/out"])
     assert result.exit_code == 0, result.output
     assert "clusters: precision 1.0000, recall 1.0000, F1 1.0000" in result.output
     assert (folder / "out" / "pairs.csv").read_text().splitlines()[1].startswith("a,1,b,0,")
