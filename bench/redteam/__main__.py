@@ -50,6 +50,7 @@ def attack(shown: Scene, spec_id: str, targets: int, blocks: int, seed: int, lat
     """Run every attack on a scene; ``later`` is the same world in another epoch."""
     rng = np.random.default_rng(seed)
     people, lines = shown.population, []
+    listed, listed_clks = attacks.Listed(people.words), attacks.Listed(people.clk)
     for count in KNOWN:
         if 2 * count > people.size:
             continue
@@ -59,13 +60,13 @@ def attack(shown: Scene, spec_id: str, targets: int, blocks: int, seed: int, lat
             known, rows = attacks.split(seen, anchors, targets, rng)
             if len(known) < 5 or not len(rows):
                 continue
-            by_attack["correlation"][seen.name] = attacks.correlation(seen, people, people.words, known, rows)
-            by_attack["linear map"][seen.name] = attacks.linear_map(seen, people, people.words, known, rows)
+            by_attack["correlation"][seen.name] = attacks.correlation(seen, people, listed, known, rows)
+            by_attack["linear map"][seen.name] = attacks.linear_map(seen, people, listed, known, rows)
             by_attack["known blocks"][seen.name] = attacks.inside_known_blocks(seen, people, shown.spans, known)
         known, rows = attacks.split(shown.clk, anchors, targets, rng)
         control: dict[str, float | None] = {
-            "correlation": attacks.correlation(shown.clk, people, people.clk, known, rows),
-            "linear map": attacks.linear_map(shown.clk, people, people.clk, known, rows),
+            "correlation": attacks.correlation(shown.clk, people, listed_clks, known, rows),
+            "linear map": attacks.linear_map(shown.clk, people, listed_clks, known, rows),
             "known blocks": None,
         }
         lines += [

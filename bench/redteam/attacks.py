@@ -13,7 +13,25 @@ from bench.redteam.victims import Bits, Encoded, Population, as_bits
 
 #: Blocks larger than this are not matched by structure: the cost grows with the cube.
 _LARGEST_BLOCK = 40
-_LIST_CHUNK = 20_000
+
+
+class Listed:
+    """The attacker's own encoding of everyone on the list, as zeros and ones: what the attacks share, found once."""
+
+    def __init__(self, words: NDArray[np.uint64]) -> None:
+        self.bits = as_bits(words)
+        self.weights = self.bits.sum(axis=1)
+        self._held = np.empty(0, dtype=np.int64)
+        self._similar = np.empty((len(words), 0), dtype=np.float32)
+
+    def similar(self, records: NDArray[np.int64]) -> Bits:
+        """Return how similar everyone is to some of the list, shape (list, records)."""
+        new = np.setdiff1d(records, self._held)
+        if len(new):
+            self._held = np.append(self._held, new)
+            self._similar = np.concatenate([self._similar, _dice(self.bits, self.bits[new])], axis=1)
+        order = np.argsort(self._held)
+        return self._similar[:, order[np.searchsorted(self._held, records, sorter=order)]]
 
 
 def _normalised(rows: Bits) -> Bits:
@@ -33,21 +51,6 @@ def _right(guesses: NDArray[np.int64], records: NDArray[np.int64], population: P
     return float(np.mean(population.persons[guesses] == population.persons[records])) if len(records) else 0.0
 
 
-def _best_on_list(profiles: Bits, list_profiles: list[Bits]) -> NDArray[np.int64]:
-    """Return for each profile the record on the list whose profile is most alike."""
-    best = np.full(len(profiles), -np.inf, dtype=np.float32)
-    guess = np.zeros(len(profiles), dtype=np.int64)
-    start = 0
-    for chunk in list_profiles:
-        alike = profiles @ chunk.T
-        at = alike.argmax(axis=1)
-        value = alike[np.arange(len(profiles)), at]
-        better = value > best
-        best[better], guess[better] = value[better], start + at[better]
-        start += len(chunk)
-    return guess
-
-
 def split(
     seen: Encoded, anchors: NDArray[np.int64], targets: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -58,36 +61,33 @@ def split(
 
 
 def correlation(
-    seen: Encoded, population: Population, clear: NDArray[np.uint64], known: NDArray[np.int64], rows: NDArray[np.int64]
+    seen: Encoded, population: Population, listed: Listed, known: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> float:
-    """Known pairs: find who is as similar to the known people as this row is to their rows.
-
-    ``clear`` is the attacker's own encoding of the list.
-    """
-    anchors = as_bits(clear[seen.record[known]])
+    """Known pairs: find who is as similar to the known people as this row is to their rows."""
     profiles = _normalised(_dice(seen.bits(rows), seen.bits(known)))
-    on_list = [
-        _normalised(_dice(as_bits(clear[start : start + _LIST_CHUNK]), anchors))
-        for start in range(0, len(clear), _LIST_CHUNK)
-    ]
-    return _right(_best_on_list(profiles, on_list), seen.record[rows], population)
+    on_list = _normalised(listed.similar(seen.record[known]))
+    return _right((profiles @ on_list.T).argmax(axis=1), seen.record[rows], population)
 
 
 def linear_map(
-    seen: Encoded, population: Population, clear: NDArray[np.uint64], known: NDArray[np.int64], rows: NDArray[np.int64]
+    seen: Encoded, population: Population, listed: Listed, known: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> float:
-    """Known pairs: learn by ridge regression which of the attacker's own bits a row's bits stand for."""
-    given, wanted = seen.bits(known), as_bits(clear[seen.record[known]])
+    """Known pairs: learn by ridge regression which of the attacker's own bits a row's bits stand for.
+
+    The best claim is who on the list correlates best with what the row is guessed to stand for.
+    """
+    given, wanted = seen.bits(known), listed.bits[seen.record[known]]
     mean_given, mean_wanted = given.mean(axis=0), wanted.mean(axis=0)
     given, wanted = given - mean_given, wanted - mean_wanted
     # The dual form: as many equations as known pairs.
     kernel = given @ given.T + 30 * np.eye(len(known), dtype=np.float32)
-    guessed = ((seen.bits(rows) - mean_given) @ given.T) @ np.linalg.solve(kernel, wanted)
-    on_list = [
-        _normalised(as_bits(clear[start : start + _LIST_CHUNK]) - mean_wanted)
-        for start in range(0, len(clear), _LIST_CHUNK)
-    ]
-    return _right(_best_on_list(_normalised(guessed), on_list), seen.record[rows], population)
+    guessed = _normalised(((seen.bits(rows) - mean_given) @ given.T) @ np.linalg.solve(kernel, wanted))
+    # Correlation without a centred copy of the list: a guess sums to 0, and a zero or one is its own square.
+    centre = (listed.weights - mean_wanted.sum()) / len(mean_wanted)
+    squares = listed.weights - 2 * (listed.bits @ mean_wanted) + mean_wanted @ mean_wanted
+    norms = np.sqrt(np.maximum(squares - len(mean_wanted) * centre**2, 1e-6))
+    scores = (guessed @ listed.bits.T - (guessed @ mean_wanted)[:, None]) / norms
+    return _right(scores.argmax(axis=1), seen.record[rows], population)
 
 
 def _members(blocks: NDArray[np.uint64]) -> dict[int, NDArray[np.int64]]:
@@ -96,16 +96,6 @@ def _members(blocks: NDArray[np.uint64]) -> dict[int, NDArray[np.int64]]:
     ordered = blocks[order]
     starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
     return {int(blocks[rows[0]]): rows for rows in np.split(order, starts) if len(rows) and blocks[rows[0]]}
-
-
-def _field_dice(words: NDArray[np.uint64], spans: dict[str, slice]) -> NDArray[np.float32]:
-    """Return the similarities of rows by field, shape (rows, rows, fields)."""
-    return np.stack([_dice(bits, bits) for bits in (as_bits(words[:, span]) for span in spans.values())], axis=2)
-
-
-def _profiles(similar: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Describe each row of a block by what does not depend on the others' order: sorted similarities by field."""
-    return np.sort(similar, axis=1).reshape(len(similar), -1)
 
 
 def _assign(mine: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -173,22 +163,39 @@ def block_structure(
     for on_list in _members(population.own_blocks[seen.name]).values():
         by_size.setdefault(len(on_list), []).append(on_list)
     chosen = [seen_blocks[i] for i in rng.permutation(len(seen_blocks))[:blocks]]
-    right = total = 0
-    described: dict[int, list[tuple[NDArray[np.float32], NDArray[np.float32]]]] = {}
+    right = 0
+    described: dict[int, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
     for rows in chosen:
-        total += len(rows)
         size = len(rows)
-        lists = by_size.get(size, [])
-        if not lists:
+        if size not in by_size:
             continue
         if size not in described:
-            described[size] = [_described(population.words[on_list], spans) for on_list in lists]
-        whole, profiles = _described(seen.words[rows], spans)
-        nearest = int(np.argmin([((whole - other) ** 2).sum() for other, _ in described[size]]))
-        named = lists[nearest][_assign(profiles, described[size][nearest][1])]
+            described[size] = _described(population.words[np.stack(by_size[size])], spans)
+        wholes, profiles = described[size]
+        whole, own = _described(seen.words[rows][None], spans)
+        nearest = int(((wholes - whole) ** 2).sum(axis=1).argmin())
+        named = by_size[size][nearest][_assign(own[0], profiles[nearest])]
         right += int((population.persons[named] == population.persons[seen.record[rows]]).sum())
     exposed = sum(len(rows) for rows in seen_blocks) / len(seen.record)
-    return right / max(1, total) * exposed
+    return right / max(1, sum(len(rows) for rows in chosen)) * exposed
+
+
+def _described(words: NDArray[np.uint64], spans: dict[str, slice]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Describe blocks of one size, given as ``words`` (blocks, rows, words), and each of their rows.
+
+    A block by its sorted similarities, field by field; a row by what does not depend on the others' order: its own.
+    """
+    size = words.shape[1]
+    similar = np.empty((len(words), size, size, len(spans)), dtype=np.float32)
+    for field, span in enumerate(spans.values()):
+        own = np.ascontiguousarray(words[:, :, span])
+        weights = np.bitwise_count(own).sum(axis=2, dtype=np.int32)
+        for i in range(size):
+            common = np.bitwise_count(own[:, i, None] & own).sum(axis=2, dtype=np.int32)
+            similar[:, i, :, field] = 2 * common / np.maximum(weights[:, i, None] + weights, 1)
+    first, second = np.triu_indices(size, 1)
+    wholes = np.sort(similar[:, first, second], axis=1).reshape(len(words), -1)
+    return wholes, np.sort(similar, axis=2).reshape(len(words), size, -1)
 
 
 def with_strangers(seen: Encoded, population: Population) -> float:
@@ -198,12 +205,6 @@ def with_strangers(seen: Encoded, population: Population) -> float:
         persons = population.persons[seen.record[rows]]
         exposed += len(rows) if (persons != persons[0]).any() else 0
     return exposed / max(1, len(seen.record))
-
-
-def _described(words: NDArray[np.uint64], spans: dict[str, slice]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    similar = _field_dice(words, spans)
-    upper = np.triu_indices(len(words), 1)
-    return np.sort(similar[upper], axis=0).ravel(), _profiles(similar)
 
 
 def weight_and_length(seen: Encoded, population: Population, span: slice) -> float:

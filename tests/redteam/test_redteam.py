@@ -29,11 +29,11 @@ def standard(frames):
     return scene(*frames, spec.model_copy(update={"passes": (spec.passes[0],)}), 1)
 
 
-def _attack(seen, scene, clear, attack):
+def _attack(seen, scene, words, attack):
     rng = np.random.default_rng(1)
     anchors = rng.choice(scene.population.size, 200, replace=False)
     known, rows = attacks.split(seen, anchors, 300, rng)
-    return attack(seen, scene.population, clear, known, rows)
+    return attack(seen, scene.population, attacks.Listed(words), known, rows)
 
 
 def test_a_clk_falls_to_known_pairs(standard):
