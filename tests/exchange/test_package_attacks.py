@@ -91,7 +91,7 @@ def test_the_tools_of_these_tests_make_packages_that_open(receive, resealed, sta
 
 
 @given(data=st.data())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_one_flipped_bit_anywhere_in_the_file_is_refused(data, package, receive):
     content = bytearray(package.read_bytes())
     bit = data.draw(st.integers(0, 8 * len(content) - 1))
@@ -102,7 +102,7 @@ def test_one_flipped_bit_anywhere_in_the_file_is_refused(data, package, receive)
 
 
 @given(data=st.data())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_one_flipped_bit_in_the_manifest_is_refused_though_sealed_again(data, receive, resealed, stated):
     content = bytearray(archive_of(stated))
     bit = data.draw(st.integers(0, 8 * len(content) - 1))
@@ -112,7 +112,7 @@ def test_one_flipped_bit_in_the_manifest_is_refused_though_sealed_again(data, re
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_truncated_or_lengthened_file_is_refused(data, package, receive, resealed, stated):
     content, inside = package.read_bytes(), archive_of(stated)
     with pytest.raises(PackageError):
@@ -126,7 +126,7 @@ def test_truncated_or_lengthened_file_is_refused(data, package, receive, reseale
 
 
 @given(content=st.binary(max_size=2000))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_bytes_in_place_of_the_archive_or_manifest_are_refused(content, receive, resealed, stated, outside, agency):
     with pytest.raises(PackageError):
         receive(content)

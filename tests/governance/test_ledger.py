@@ -84,7 +84,7 @@ def test_a_disclosure_says_who_what_when_why_and_under_which_clause(ledger: Path
     verify_ledger(ledger)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_changed_byte_is_detected(ledger: Path, data) -> None:
     content = bytearray(ledger.read_bytes())
