@@ -40,7 +40,7 @@ class StandingAgreement:
             raise AgreementError(
                 f"{self.document.yaml.source} does not stand as it is.",
                 problems,
-                "Take it as the parties signed it, with its .signatures.yaml and .statements.yaml, or have all sign this text.",
+                "Take it as it was signed, with its .signatures.yaml and .statements.yaml, or have all sign this text.",
             )
 
     @property
