@@ -39,8 +39,8 @@ Confirm = click.option("--confirm", default="", metavar="PLAN", help="Apply a he
 def hub_rebuild(hub: Path, plan_only: bool, churn_limit: float, confirm: str) -> None:
     """Take the newest links as they are: IDs are inherited by largest overlap, and may be split.
 
-    Unlike `resolve`, which only extends and merges, this gives false links of earlier years up. Decisions of people
-    hold. Look at the plan first.
+    Unlike `resolve`, which extends, merges, and splits off thin evidence alone, this gives false links of earlier years
+    up. Decisions of people hold. Look at the plan first.
     """
     folder = Hub(hub)
     with folder.working(), Phases() as phases:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from linkage.cli.common import ExistingFile, NewFile, now, open_keys, open_secret, refuse_unwritable
+from linkage.cli.common import SECRET_VARIABLE, ExistingFile, NewFile, now, open_keys, open_secret, refuse_unwritable
 from linkage.cli.extracts import extract_options, named_columns, reading, write_quarantine
 from linkage.engine.payload import seal_payload
 from linkage.engine.receive import PAYLOAD_SUFFIX
@@ -29,7 +29,9 @@ from linkage.spec.load import load_spec
 @click.argument("extract", type=ExistingFile)
 @click.option("--agreement", type=ExistingFile, required=True, help="The signed agreement.")
 @click.option("--spec", required=True, help="The linkage spec that the agreement names: a file or a ready one.")
-@click.option("--secret", "secret_file", type=ExistingFile, help="File of the shared secret.")
+@click.option(
+    "--secret", "secret_file", type=ExistingFile, help=f"File of the shared secret.  [default: ${SECRET_VARIABLE}]"
+)
 @click.option("--key", type=ExistingFile, required=True, help="Your private key file.")
 @click.option("--out", type=NewFile, required=True, help=f"The package to write ({ENCODINGS_SUFFIX}).")
 @click.option("--dry-run", is_flag=True, help="Read, decide, normalise and set rows aside; seal nothing.")

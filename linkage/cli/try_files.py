@@ -86,7 +86,7 @@ def try_files(
     out: Path | None,
     html: Path | None,
 ) -> None:
-    """Link FILES (CSV or Parquet) on this machine; with one file, find its duplicates.
+    """Link FILES (CSV, Parquet, Excel, ...) on this machine; with one file, find its duplicates.
 
     Nothing is sealed and the secret is thrown away: this is for seeing what the linkage would find.
     """
