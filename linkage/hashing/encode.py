@@ -3,7 +3,7 @@
 Rules (docs/encoding.md gives the bytes):
 
 - For each pass, a record's **block id** is a CMAC of the digests of the pass's key parts. A record that cannot give a
-  part, or whose block in this extract is crowded (exceeds its cap), takes no part in the pass.
+  part, or whose block in this extract is crowded (:mod:`linkage.hashing.blocks`), takes no part in the pass.
 - A filter's positions are a CMAC of *block id, feature digest*: two records in different blocks have independent random
   filters, two records in one block have filters whose Dice similarity is that of their features.
 - A **check** is a CMAC of *this block id, an earlier pass's block id*, cut to 32 bits: equal for two rows of a block
@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.errors import LinkageError
+from linkage.hashing.blocks import Keys, Part, persons_in_blocks, plain_persons, possible_passes
 from linkage.hashing.entries import Entries, Found, TakingPart
 from linkage.hashing.features import Features, features
 from linkage.hashing.kernels import check_messages, cut_checks, filter_messages, set_bits
@@ -164,38 +165,15 @@ def _sorted_parts(parts: list[Blocks]) -> list[Blocks]:
     return parts
 
 
-class _KeyParts:
-    """The parts of pass keys, each taken from the distinct values once."""
-
-    def __init__(self, prepared: Prepared) -> None:
-        self._prepared = prepared
-        self._known: dict[str, tuple[NDArray[np.int32], tuple[str, ...]]] = {}
-
-    def blocks(self, blocking: Pass, derive: Derive) -> tuple[NDArray[np.int64], Blocks]:
-        """Return the records that can give the key of a pass, and their 16-byte block ids."""
-        for part in blocking.parts:
-            if part.label not in self._known:
-                self._known[part.label] = self._prepared.values[part.identifier].key_parts(part.transform)
-        held = [self._known[part.label] for part in blocking.parts]
-        members = np.flatnonzero(np.all([codes >= 0 for codes, _ in held], axis=0))
-        parts = []
-        for part, (codes, texts) in zip(blocking.parts, held, strict=True):
-            label = "any" if blocking.unordered else part.label
-            parts.append(digests(derive(f"key-part/{blocking.name}/{label}"), texts)[codes[members]])
-        if blocking.unordered:
-            parts = _sorted_parts(parts)
-        return members, BulkCmac(derive(f"block/{blocking.name}")).tags(*parts)
-
-
-def _crowded(blocks: NDArray[np.uint64], cap: int) -> NDArray[np.bool_]:
-    """Tell which of these block ids occur more than ``cap`` times."""
-    order = np.argsort(blocks)
-    ordered = blocks[order]
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(blocks) else np.empty(0, dtype=int)
-    sizes = np.diff(np.append(starts, len(blocks)))
-    crowded = np.empty(len(blocks), dtype=bool)
-    crowded[order] = np.repeat(sizes > cap, sizes)
-    return crowded
+def _block_ids(blocking: Pass, parts: list[Part], rows: NDArray[np.int64], derive: Derive) -> Blocks:
+    """Return the 16-byte block ids of records that can give the key of a pass."""
+    found = [
+        digests(derive(f"key-part/{blocking.name}/{'any' if blocking.unordered else part.label}"), texts)[codes[rows]]
+        for part, (codes, texts) in zip(blocking.parts, parts, strict=True)
+    ]
+    if blocking.unordered:
+        found = _sorted_parts(found)
+    return BulkCmac(derive(f"block/{blocking.name}")).tags(*found)
 
 
 def _random_tokens(count: int, random_bytes: RandomBytes) -> NDArray[np.uint64]:
@@ -225,15 +203,15 @@ def plan(prepared: Prepared, spec: LinkageSpec, derive: Derive, random_bytes: Ra
     tables = tuple(feature_table(values, derive) for values in prepared.values.values())
     found: list[Found] = []
     over_cap: dict[str, int] = {}
-    parts = _KeyParts(prepared)
-    for p, blocking in enumerate(spec.passes):
-        if not all(prepared.can_give(part) for part in blocking.parts):
-            continue
-        members, blocks = parts.blocks(blocking, derive)
-        crowded = _crowded(blocks[:, 0], spec.cap(blocking))
+    keys = Keys(prepared)
+    persons = plain_persons(prepared, spec, keys)
+    for blocking in possible_passes(prepared, spec.passes):
+        shared = keys.blocks(blocking)
+        crowded = persons_in_blocks(shared, persons) > spec.cap(blocking)
         over_cap[blocking.name] = int(crowded.sum())
-        members, blocks = members[~crowded], blocks[~crowded]
-        found.append(Found(p, members, blocks, _random_tokens(len(members), random_bytes)))
+        rows = shared.rows[~crowded]
+        blocks = _block_ids(blocking, keys.parts(blocking), rows, derive)
+        found.append(Found(spec.passes.index(blocking), rows, blocks, _random_tokens(len(rows), random_bytes)))
     return EncodingPlan(spec, prepared.records, tables, Entries.of(prepared.records, found), over_cap)
 
 

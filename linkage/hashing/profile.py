@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from linkage.hashing.blocks import KeyBlocks, Keys, persons_in_blocks, plain_persons, possible_passes
 from linkage.hashing.coded import Source
 from linkage.hashing.columns import ColumnMap
 from linkage.hashing.dates import DateOrder, date_order, is_ambiguous, is_impossible
@@ -102,12 +103,16 @@ def profile_extract(extract: Extract, columns: ColumnMap, spec: LinkageSpec) -> 
     """Profile an extract's rows; those that would be quarantined are counted apart."""
     usable = usable_rows(extract, columns, spec)
     prepared = usable.prepared
-    possible = [p for p in spec.passes if all(prepared.can_give(part) for part in p.parts)]
+    possible = possible_passes(prepared, spec.passes)
+    keys = Keys(prepared)
+    persons = plain_persons(prepared, spec, keys)
     taking_part = np.zeros((prepared.records, len(possible)), dtype=bool)
     passes = []
     for at, blocking in enumerate(possible):
-        found, taking_part[:, at] = _pass_profile(prepared, blocking, spec.cap(blocking))
-        passes.append(found)
+        shared = keys.blocks(blocking)
+        crowded = persons_in_blocks(shared, persons) > spec.cap(blocking)
+        profiled, taking_part[:, at] = _pass_profile(prepared.records, blocking, shared, crowded)
+        passes.append(profiled)
     times = taking_part.sum(axis=1)
     return Profile(
         described=extract.described,
@@ -177,30 +182,17 @@ def _identifier_profile(
     )
 
 
-def _pass_profile(prepared: Prepared, blocking: Pass, cap: int) -> tuple[PassProfile, NDArray[np.bool_]]:
+def _pass_profile(
+    records: int, blocking: Pass, found: KeyBlocks, crowded: NDArray[np.bool_]
+) -> tuple[PassProfile, NDArray[np.bool_]]:
     """Profile a pass; the mask says which rows take part."""
-    numbers: dict[str, int] = {}
-    columns = []
-    for part in blocking.parts:
-        codes, distinct = prepared.values[part.identifier].key_parts(part.transform)
-        # One numbering for all parts, so that parts which may change places are compared.
-        numbered = [numbers.setdefault(text, len(numbers)) for text in distinct]
-        columns.append(np.array([*numbered, -1], dtype=np.int64)[codes])
-    keys = np.stack(columns, axis=1)
-    if blocking.unordered:
-        keys.sort(axis=1)
-    rows = np.flatnonzero((keys >= 0).all(axis=1))
-    block = np.zeros(len(rows), dtype=np.int64)
-    for column in keys[rows].T:
-        block, _ = pd.factorize(block * len(numbers) + column)
-    sizes = np.bincount(block)[block] if len(block) else np.empty(0, dtype=np.int64)
-    within = sizes <= cap
-    taking_part = np.zeros(prepared.records, dtype=bool)
-    taking_part[rows[within]] = True
-    classes = np.searchsorted(SIZE_CLASSES, sizes[within], side="left")
+    sizes = np.bincount(found.numbers)[found.numbers] if len(found.rows) else found.numbers
+    taking_part = np.zeros(records, dtype=bool)
+    taking_part[found.rows[~crowded]] = True
+    classes = np.searchsorted(SIZE_CLASSES, sizes[~crowded], side="left")
     by_size = np.bincount(classes, minlength=len(SIZE_CLASSES) + 1)
     return PassProfile(
-        blocking.name, len(rows), int((~within).sum()), tuple(int(count) for count in by_size)
+        blocking.name, len(found.rows), int(crowded.sum()), tuple(int(count) for count in by_size)
     ), taking_part
 
 

@@ -69,6 +69,59 @@ def key_part(kind, transform, value):
     return value
 
 
+def key(blocking, kinds, record):
+    """Section 3: the texts of a pass key; None where the record cannot give a part."""
+    texts = []
+    for label in blocking["key"]:
+        identifier, _, transform = label.partition(".")
+        value = record.get(identifier, "")
+        texts.append(key_part(kinds[identifier], transform, value) if value else "")
+    if not all(texts):
+        return None
+    return tuple(sorted(texts)) if blocking.get("unordered") else tuple(texts)
+
+
+def plainly_one(spec, a, b):
+    """Section 3: whether two records that meet in a fine pass are plainly one person."""
+    told = [
+        i for i in spec["identifiers"] if i["kind"] not in ("sex", "suffix") and a.get(i["name"]) and b.get(i["name"])
+    ]
+    same = [i for i in told if a[i["name"]] == b[i["name"]]]
+    return len(same) >= 3 and 3 * len(same) >= 2 * len(told) and any(i["about"] == "person" for i in same)
+
+
+def persons(spec, records):
+    """Section 3: the first record of each record's person."""
+    kinds = {i["name"]: i["kind"] for i in spec["identifiers"]}
+    person = list(range(len(records)))
+    for blocking in spec["passes"]:
+        if blocking.get("cap") is not None:
+            continue
+        keys = [key(blocking, kinds, record) for record in records]
+        for a, b in itertools.combinations(range(len(records)), 2):
+            meet = keys[a] is not None and keys[a] == keys[b] and keys.count(keys[a]) <= 16
+            if meet and plainly_one(spec, records[a], records[b]):
+                one, other = sorted((person[a], person[b]))
+                person = [one if who == other else who for who in person]
+    return person
+
+
+def taking_part(spec, records):
+    """Section 3: the positions of the records that take part in each pass that any record can give the key of."""
+    kinds = {i["name"]: i["kind"] for i in spec["identifiers"]}
+    person = persons(spec, records)
+    found = {}
+    for blocking in spec["passes"]:
+        keys = [key(blocking, kinds, record) for record in records]
+        cap = spec["block_cap"] if blocking.get("cap") is None else blocking["cap"]
+        found[blocking["name"]] = [
+            at
+            for at, own in enumerate(keys)
+            if own is not None and len({person[n] for n, other in enumerate(keys) if other == own}) <= cap
+        ]
+    return found
+
+
 def block_id(derived, blocking, kinds, record):
     """Section 3; None where the record takes no part."""
     digests = []

@@ -93,7 +93,7 @@ def test_swapped_names_share_the_name_block(encode_frame):
 
 def test_a_crowded_block_is_left_out_and_counted(encode_frame, spec):
     small = spec.model_copy(update={"block_cap": 3})
-    rows = [("Ann", "Lee", f"2001-02-{d:02}", "01234") for d in range(1, 6)]
+    rows = [("Ann", "Lee", f"2001-02-{d:02}", f"0123{d}") for d in range(1, 6)]
     found = encode_frame(_people(rows), chosen=small)
     assert found.over_cap["names"] == 5
     assert found.passes["names"].rows == 0
@@ -102,10 +102,20 @@ def test_a_crowded_block_is_left_out_and_counted(encode_frame, spec):
 
 def test_a_pass_has_a_cap_of_its_own(encode_frame, spec):
     assert [p.cap for p in spec.passes if p.name in ("first-year", "names")] == [2, None]
-    rows = [(first, "Lee", f"2001-02-{d:02}", "01234") for first in ("Ann", "Bea") for d in range(1, 4)]
+    rows = [(first, "Lee", f"2001-02-{d:02}", f"0123{d}") for first in ("Ann", "Bea") for d in range(1, 4)]
     found = encode_frame(_people(rows))
     assert (found.over_cap["first-year"], found.passes["first-year"].rows) == (6, 0)
     assert (found.over_cap["names"], found.passes["names"].rows) == (0, 6)
+
+
+def test_a_persons_records_count_once_toward_a_cap(encode_frame, spec):
+    """Five records of Ann, each with another error, share first name and birth year; so do two strangers."""
+    ann = [("Ann", "Lee", "2001-02-03", "01234"), ("Ann", "Le", "2001-02-03", "01234"), ANN]
+    ann += [("Ann", "Lee", "2001-02-03", "01243"), ("Ann", "Lee", "2001-02-30", "01234")]
+    found = encode_frame(_people([*ann, ("Ann", "Hu", "2001-07-07", "55555")]))
+    assert (found.over_cap["first-year"], found.passes["first-year"].rows) == (0, 6)
+    found = encode_frame(_people([*ann, ("Ann", "Hu", "2001-07-07", "55555"), ("Ann", "Xu", "2001-09-09", "66666")]))
+    assert (found.over_cap["first-year"], found.passes["first-year"].rows) == (7, 0)
 
 
 def test_the_files_order_does_not_survive(spec):
