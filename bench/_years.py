@@ -1,8 +1,8 @@
 """Ten yearly updates of a simulated consortium beside one batch, against the truth.
 
 Each year every agency's register up to that year is linked with the default spec and resolved into the registry as an
-update. The batch is the clusters of the last year's links. Both are compared with the truth on the same records. Churn
-is the share of records that ever show another ID than in the year before.
+update, under a new secret each time. The batch is the clusters of the last year's links. Both are compared with the
+truth on the same records. Churn is the share of records that ever show another ID than in the year before.
 """
 
 from __future__ import annotations
@@ -50,23 +50,54 @@ MAY_HAVE_DUPLICATES = frozenset({"lakeside-district"})
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """Pairs of records: put together, of these right, and truly one person's."""
+
+    right: float
+    put: float
+    true: float
+
+    def __add__(self, other: Pairs) -> Pairs:
+        return Pairs(self.right + other.right, self.put + other.put, self.true + other.true)
+
+    def described(self) -> str:
+        """Return F1, precision and recall."""
+        f1 = 2 * self.right / (self.put + self.true)
+        return f"{f1:.4f}, {self.right / self.put:.4f}, {self.right / self.true:.4f}"
+
+
+@dataclass(frozen=True)
 class TenYears:
     """Pairs found by yearly updates and by one batch, and the records that changed their ID, by reason."""
 
-    people: int
-    seed: int
     records: int
-    yearly_f1: float
-    yearly_precision: float
-    yearly_recall: float
-    batch_f1: float
-    batch_precision: float
-    batch_recall: float
-    changed_records: int
-    changed_share: float
-    reasons: dict[str, int]
-    changes_without_reason: int
-    not_followed_last_year: int
+    yearly: Pairs
+    batch: Pairs
+    changed: int
+    reasons: Counter[str]
+    not_followed: int
+
+    def __add__(self, other: TenYears) -> TenYears:
+        return TenYears(
+            self.records + other.records,
+            self.yearly + other.yearly,
+            self.batch + other.batch,
+            self.changed + other.changed,
+            self.reasons + other.reasons,
+            self.not_followed + other.not_followed,
+        )
+
+    def described(self) -> dict[str, str]:
+        """Return what was measured, line by line."""
+        return {
+            "records": f"{self.records:,}",
+            "updates: F1, precision, recall": self.yearly.described(),
+            "one batch: F1, precision, recall": self.batch.described(),
+            "records that ever changed ID": f"{self.changed:,} ({self.changed / self.records:.3%})",
+            "records moved, by event and reason": "; ".join(f"{n:,} {why}" for why, n in self.reasons.items())
+            or "none",
+            "evidence not followed in the last year": f"{self.not_followed:,}",
+        }
 
 
 def measure_years(folder: Path, people: int, seed: int) -> TenYears:
@@ -93,18 +124,7 @@ def measure_years(folder: Path, people: int, seed: int) -> TenYears:
             ids = now
         conflicts = len(registry.conflicts())
     clusters = batch.set_index(["agency", "person_token"])["cluster"].astype("str")
-    return TenYears(
-        people,
-        seed,
-        len(ids),
-        *_accuracy(ids, truth),
-        *_accuracy(clusters, truth),
-        len(changed),
-        len(changed) / len(ids),
-        dict(reasons),
-        sum(count for reason, count in reasons.items() if not reason.split(": ")[1]),
-        conflicts,
-    )
+    return TenYears(len(ids), _pairs(ids, truth), _pairs(clusters, truth), len(changed), reasons, conflicts)
 
 
 def _ids(registry: Registry) -> pd.Series[str]:
@@ -146,13 +166,11 @@ def _truth(world: Path) -> pd.Series[str]:
     return truth.set_index(["agency", "person_token"])["person_id"]
 
 
-def _accuracy(found: pd.Series[str], truth: pd.Series[str]) -> tuple[float, float, float]:
-    """Return F1, precision and recall of the pairs of records put together."""
+def _pairs(found: pd.Series[str], truth: pd.Series[str]) -> Pairs:
     both = pd.DataFrame({"found": found, "true": truth.reindex(found.index)})
-    right, put, true = (_pairs(both, names) for names in (["found", "true"], ["found"], ["true"]))
-    return 2 * right / (put + true), right / put, right / true
+    return Pairs(*(_count(both, names) for names in (["found", "true"], ["found"], ["true"])))
 
 
-def _pairs(table: pd.DataFrame, names: list[str]) -> float:
+def _count(table: pd.DataFrame, names: list[str]) -> float:
     size = table.groupby(names).size()
     return float((size * (size - 1) / 2).sum())

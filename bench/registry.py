@@ -25,7 +25,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from bench._years import RUN, measure_years
+from bench._years import RUN, TenYears, measure_years
 from linkage.registry.plan import plan_update
 from linkage.registry.store import Registry
 
@@ -146,6 +146,7 @@ def main() -> None:
     rng = np.random.default_rng(chosen.seed)
     wanted = [chosen.only] if chosen.only else ["update", "size", "years"]
     results: dict[str, dict[str, object]] = {}
+    together: TenYears | None = None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if "update" in wanted:
@@ -153,19 +154,21 @@ def main() -> None:
         if "size" in wanted:
             results["size"] = asdict(measure_size(folder, chosen.records, rng))
         for seed in range(chosen.seed, chosen.seed + chosen.worlds if "years" in wanted else chosen.seed):
-            results[f"years, world {seed}"] = asdict(measure_years(folder, chosen.people, seed))
+            measured = measure_years(folder, chosen.people, seed)
+            together = measured if together is None else together + measured
+            results[f"years, world {seed}"] = dict(measured.described())
+        if together is not None and chosen.worlds > 1:
+            results["years, all worlds"] = dict(together.described())
     table = Table("measurement", "what", "value")
     for measurement, found in results.items():
         for what, value in found.items():
-            table.add_row(measurement, what, _written(value))
+            table.add_row(measurement, what, value if isinstance(value, str) else _written(value))
     Console().print(table)
     if chosen.json:
         print(json.dumps(results))
 
 
 def _written(value: object) -> str:
-    if isinstance(value, dict):
-        return "\n".join(f"{count:,} {reason}" for reason, count in value.items()) or "none"
     return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}"
 
 

@@ -10,8 +10,9 @@ Rules:
   of each one's linked records must be in the cluster, so that no chain of partial evidence runs through IDs that a
   rebuild would split. A weaker merge is *proposed*: shown as a conflict by each run, made by the first that has enough.
 - **Thin evidence is provisional.** Records of an ID that this run's clusters put elsewhere, and whose best link to the
-  rest of the ID is below :data:`SOLID_ODDS`, give their place up to a record of the same agency that has a stronger
-  and solid link. They get another ID, by a recorded split. In no other way does an update take a record out of an ID.
+  rest of the ID is below :data:`SOLID_ODDS`, give their place beside it up to a record of the same agency that has a
+  stronger and solid link. The lesser part leaves the ID, by a recorded split. In no other way does an update take a
+  record out of an ID.
 - Decisions of people outweigh any odds (obstacles.py), and records that a person put together never give way.
 """
 
@@ -150,6 +151,7 @@ class _Settlement:
         self._exclusive = frozenset(one_per_agency)
         self._obstacles = Obstacles.among(state, touched, one_per_agency)
         self._together = [d.sides[0] for d in state.decisions if d.kind is not DecisionKind.SPLIT]
+        self._held = state.records.loc[state.records["student"].isin(touched), "student"].value_counts().to_dict()
         self._groups = {
             student: _Group([student], set(self._obstacles.agencies.get(student, ()))) for student in touched
         }
@@ -184,6 +186,9 @@ class _Settlement:
             if refusal is not None:
                 refused.setdefault((frozenset((refusal.one, refusal.other)), refusal.rule), refusal)
             elif not self._follows_a_minority(cluster, one, other, giving):
+                if lesser := self._lesser_part(cluster, one, other, giving):
+                    self._settled.displaced |= dict.fromkeys(lesser, self._evidence(cluster, odds))
+                    break  # all is settled again without them
                 self._settled.displaced |= dict.fromkeys(giving, self._evidence(cluster, odds))
                 self._unite(cluster, one, other, odds)
                 parties = [one if party is other else party for party in parties]
@@ -265,9 +270,8 @@ class _Settlement:
             mine = self._of_student[student]
             for elsewhere in sorted({self._rows[row].cluster for row in mine} - {cluster}):
                 piece = [row for row in mine if self._rows[row].cluster == elsewhere]
-                keys = [self._rows[row].key for row in piece]
-                decided = any(key in side for key in keys for side in self._together)
-                if decided or agency not in {key.agency for key in keys} or piece[0] in self._settled.displaced:
+                agencies = {self._rows[row].key.agency for row in piece}
+                if self._put_together(piece) or agency not in agencies or piece[0] in self._settled.displaced:
                     continue
                 rest = set(mine).difference(piece)
                 hold = max(
@@ -276,6 +280,30 @@ class _Settlement:
                 if hold < min(_SOLID, odds):
                     found.append((hold, piece))
         return min(found)[1] if found else []
+
+    def _lesser_part(self, cluster: int, one: _Party, other: _Party, giving: Collection[int]) -> list[int]:
+        """Return the rest of the student whose records should give way, if it is the rest that should leave.
+
+        An ID stays with the greater part of its records. Of equal parts the rest leaves where it joins another ID:
+        those that give way then keep theirs.
+        """
+        students = {self._rows[row].student for row in giving}
+        if len(students) != 1:
+            return []
+        (student,) = students
+        mine = self._of_student[student]
+        rest = [row for row in mine if row not in giving]
+        party = one if student in one.group.students else other
+        whole = len(mine) == self._held[student] and all(self._rows[row].cluster == cluster for row in rest)
+        if len(party.group.students) > 1 or not whole or self._put_together(rest):
+            return []
+        joins = bool(one.here and other.here)
+        return rest if len(rest) < len(giving) + joins else []
+
+    def _put_together(self, rows: Collection[int]) -> bool:
+        """Tell whether a person's decision holds any of these records with others."""
+        keys = [self._rows[row].key for row in rows]
+        return any(key in side for key in keys for side in self._together)
 
     def _follows_a_minority(self, cluster: int, one: _Party, other: _Party, giving: Collection[int]) -> bool:
         """Tell whether a merge would follow the lesser part of a student's records, those aside that give way.

@@ -3,7 +3,7 @@
 Rules:
 
 - A record that has an ID keeps it, whatever the new clusters say, unless the whole ID is merged into an older one, or
-  the record had come on thin evidence and gives its place up (contested.py says when).
+  its link to the ID's other records was thin and gives way to a solid one (contested.py says when).
 - A student's **home** is the cluster that holds more than half of its clustered records. Students with the same
   home are merged where the evidence suffices; the survivor is the oldest ID.
 - New records go to the student in their cluster, to the one they agree with best if there are several; failing any,
@@ -25,7 +25,7 @@ from linkage.registry.changes import Reasons, no_changes, plan_of_changes
 from linkage.registry.contested import Settled, settle
 from linkage.registry.model import NEW, Conflict, Plan, RunKind, State, Withheld, check_clusters
 
-GAVE_WAY = "had come on thin evidence, and its place is another record's on solid evidence"
+GAVE_WAY = "the link to the ID's other records was thin, and gave way to another record's that is solid"
 """Why an update takes a record out of an ID, the one way in which it does."""
 
 _MOST_ROUNDS = 20

@@ -120,7 +120,7 @@ def main(folder: Path, kills: int, seed: int, which: str) -> None:
     chosen = YEARLY if which == "yearly" else range(len(STEPS))
     kept = folder / f"kills-{which}-{seed}.jsonl"
     lines = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    for at in range(len(lines), kills):
+    for at in sorted(set(range(kills)) - {line["kill"] for line in lines}):
         number = chosen[at % len(chosen)]
         instant = draw(rehearsed[number].work, random.Random(f"{seed} {at}"))
         target = folder / "killed"

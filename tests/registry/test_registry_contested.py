@@ -76,6 +76,9 @@ def test_a_merge_follows_its_weakest_step(registry):
 
 THIN = odds(("k12:a", "wf:x", 4))
 BETTER = odds(("k12:a", "wf:x", 4), ("k12:a", "col:a", 1e6), ("col:a", "wf:a", 1e9))
+# The same with a preschool record that knows the pupil, and a college record that knows the other worker.
+FAMILIAR = odds(("k12:a", "wf:x", 4), ("wf:x", "col:x", 1e6), ("k12:a", "el:a", 1e6))
+FAMILIAR_BETTER = pd.concat([FAMILIAR, odds(("k12:a", "col:a", 1e6), ("col:a", "wf:a", 1e9))], ignore_index=True)
 
 
 def test_a_thin_record_gives_its_place_to_a_solid_one(registry):
@@ -90,27 +93,58 @@ def test_a_thin_record_gives_its_place_to_a_solid_one(registry):
     assert (plan.count(EventKind.SPLIT), plan.changed) == (1, 1)
     split = registry.history(ids["wf:x"])[-1]
     assert split.kind == EventKind.SPLIT
-    assert split.reason == "had come on thin evidence, and its place is another record's on solid evidence"
+    assert split.reason == "the link to the ID's other records was thin, and gave way to another record's that is solid"
     assert split.evidence == "cluster 2, linked at odds above 1,000,000 to 1"
     assert registry.verify().problems == ()
 
 
 def test_all_that_came_with_a_thin_record_goes_with_it(registry):
     """wf:x brought its own college record along; both go, to one ID."""
-    update(registry, clusters("k12:a wf:x col:x"), odds(("k12:a", "wf:x", 4), ("wf:x", "col:x", 1e6)))
+    update(registry, clusters("k12:a el:a wf:x col:x"), FAMILIAR)
     before = ids_of(registry)
-    links = odds(("k12:a", "wf:x", 4), ("wf:x", "col:x", 1e6), ("k12:a", "col:a", 1e6), ("col:a", "wf:a", 1e9))
-    plan = update(registry, clusters("wf:x col:x", "k12:a col:a wf:a"), links)
+    plan = update(registry, clusters("wf:x col:x", "k12:a el:a col:a wf:a"), FAMILIAR_BETTER)
     ids = ids_of(registry)
-    assert ids["k12:a"] == ids["col:a"] == ids["wf:a"] == before["k12:a"]
+    assert ids["k12:a"] == ids["el:a"] == ids["col:a"] == ids["wf:a"] == before["k12:a"]
     assert ids["wf:x"] == ids["col:x"] != before["k12:a"]
     assert (plan.count(EventKind.SPLIT), plan.changed) == (1, 2)
 
 
-def test_a_thin_record_that_gives_way_does_not_hinder_a_merge(registry):
+def test_the_lesser_part_leaves_where_a_thin_link_is_given_up(registry):
+    update(registry, clusters("k12:a wf:x col:x"), FAMILIAR)
+    before = ids_of(registry)
+    plan = update(registry, clusters("wf:x col:x", "k12:a col:a wf:a"), FAMILIAR_BETTER)
+    ids = ids_of(registry)
+    assert ids["wf:x"] == ids["col:x"] == before["wf:x"]
+    assert ids["k12:a"] == ids["col:a"] == ids["wf:a"] not in before.values()
+    assert (plan.count(EventKind.SPLIT), plan.changed) == (1, 1)
+
+
+def test_of_equal_parts_the_one_leaves_that_joins_another_id(registry):
+    """k12:a goes to wf:a, and wf:x stays: one change, and no ID is lost."""
     update(registry, clusters("k12:a wf:x", "wf:a"), THIN)
     before = ids_of(registry)
     plan = update(registry, clusters("wf:x", "k12:a col:a wf:a"), BETTER)
+    ids = ids_of(registry)
+    assert ids == before | {"k12:a": before["wf:a"], "col:a": before["wf:a"]}
+    assert (plan.count(EventKind.SPLIT), plan.count(EventKind.MERGED), plan.changed) == (1, 0, 1)
+    assert update(registry, clusters("wf:x", "k12:a col:a wf:a"), BETTER).changes_nothing
+    assert registry.verify().problems == ()
+
+
+def test_a_part_stays_if_the_id_has_records_that_this_run_did_not_link(registry):
+    """Nobody knows where those belong, so the ID stays with them, and what is thin leaves."""
+    update(registry, clusters("k12:a wf:x el:z", "wf:a"), THIN)
+    before = ids_of(registry)
+    plan = update(registry, clusters("wf:x", "k12:a col:a wf:a"), BETTER)
+    ids = ids_of(registry)
+    assert ids["k12:a"] == ids["el:z"] == ids["wf:a"] == before["k12:a"]
+    assert (plan.count(EventKind.SPLIT), plan.count(EventKind.MERGED)) == (1, 1)
+
+
+def test_a_thin_record_that_gives_way_does_not_hinder_a_merge(registry):
+    update(registry, clusters("k12:a el:a wf:x", "wf:a"), FAMILIAR)
+    before = ids_of(registry)
+    plan = update(registry, clusters("wf:x", "k12:a el:a col:a wf:a"), FAMILIAR_BETTER)
     assert ids_of(registry)["wf:a"] == ids_of(registry)["k12:a"] == before["k12:a"]
     assert (plan.count(EventKind.SPLIT), plan.count(EventKind.MERGED)) == (1, 1)
 
@@ -144,14 +178,14 @@ def test_what_a_person_put_together_does_not_give_way(registry):
 
 
 def test_an_id_may_lose_a_thin_record_and_be_merged_in_one_run(registry):
-    update(registry, clusters("col:a"), THIN)
-    update(registry, clusters("col:a", "k12:a wf:x"), THIN)
+    update(registry, clusters("col:a"), FAMILIAR)
+    update(registry, clusters("col:a", "k12:a el:a wf:x"), FAMILIAR)
     before = ids_of(registry)
-    plan = update(registry, clusters("wf:x", "k12:a col:a wf:a"), BETTER)
+    plan = update(registry, clusters("wf:x", "k12:a el:a col:a wf:a"), FAMILIAR_BETTER)
     ids = ids_of(registry)
-    assert ids["k12:a"] == ids["wf:a"] == before["col:a"]
+    assert ids["k12:a"] == ids["el:a"] == ids["wf:a"] == before["col:a"]
     assert registry.lookup(before["k12:a"]).current == before["col:a"]
-    assert (plan.count(EventKind.SPLIT), plan.count(EventKind.MERGED), plan.changed) == (1, 1, 2)
+    assert (plan.count(EventKind.SPLIT), plan.count(EventKind.MERGED), plan.changed) == (1, 1, 3)
     assert registry.verify().problems == ()
 
 
