@@ -28,6 +28,7 @@ from linkage.spec.model import Kind, LinkageSpec, Pass
 MOST_ALIKE = 16
 #: Kinds in which strangers agree so often that it says nothing.
 _COMMON = (Kind.SEX, Kind.SUFFIX)
+_LARGEST_NUMBER = np.iinfo(np.int64).max
 
 Part = tuple[NDArray[np.int32], tuple[str, ...]]
 
@@ -67,10 +68,18 @@ class Keys:
                 for column, (_, texts) in zip(columns, held, strict=True)
             ]
             columns = list(np.sort(np.stack(columns), axis=0))
-        block = np.zeros(len(rows), dtype=np.int64)
-        for column in columns:
-            block, _ = pd.factorize(block * (int(column.max(initial=0)) + 1) + column)
-        return KeyBlocks(rows, block.astype(np.int64))
+        return KeyBlocks(rows, numbered(columns))
+
+
+def numbered(columns: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Give each combination of codes a number from 0 on, not far above the number of rows."""
+    found, below = np.zeros(len(columns[0]), dtype=np.int64), 1
+    for column in columns:
+        codes = int(column.max(initial=0)) + 1
+        if below * codes > _LARGEST_NUMBER:
+            found, below = pd.factorize(found)[0].astype(np.int64), len(found)
+        found, below = found * codes + column, below * codes
+    return found if below <= 4 * len(found) else pd.factorize(found)[0].astype(np.int64)
 
 
 @njit(cache=True, nogil=True)
