@@ -1,8 +1,9 @@
 """Ten yearly updates of a simulated consortium beside one batch, against the truth.
 
 Each year every agency's register up to that year is linked with the default spec and resolved into the registry as an
-update, under a new secret each time. The batch is the clusters of the last year's links. Both are compared with the
-truth on the same records. Churn is the share of records that ever show another ID than in the year before.
+update, under a new secret each time or under one for all. The batch is the clusters of the last year's links. Both are
+compared with the truth on the same records. Churn is the share of records that ever show another ID than in the year
+before.
 """
 
 from __future__ import annotations
@@ -100,19 +101,20 @@ class TenYears:
         }
 
 
-def measure_years(folder: Path, people: int, seed: int) -> TenYears:
+def measure_years(folder: Path, people: int, seed: int, same_secret: bool) -> TenYears:
     """Link and resolve the registers of a simulated consortium, year by year and in one batch."""
     world = folder / f"world-{seed}"
     write_world(simulate(people, seed, Years(YEARS[0], YEARS[-1])), world)
     registers = {agency: _register(world, agency) for agency in REGISTERS}
     truth = _truth(world)
     one_each = [agency for agency in REGISTERS if agency not in MAY_HAVE_DUPLICATES]
+    lasting = Secret.new()
     changed: set[tuple[str, str]] = set()
     reasons: Counter[str] = Counter()
     with Registry.open(folder / f"years-{seed}.sqlite", create=True) as registry:
         ids = _ids(registry)
         for year in YEARS:
-            persons = _link(registers, year)
+            persons = _link(registers, year, lasting if same_secret else Secret.new())
             batch = persons.records.rename(columns={"source": "agency", "cluster_id": "cluster"})
             plan = plan_update(registry.state(), batch, one_each, record_links(persons))
             run = registry.apply(plan, RUN, limit=1.0)
@@ -140,9 +142,9 @@ def _register(world: Path, agency: str) -> pd.DataFrame:
     return register.assign(first_year=register[key].map(first).fillna(YEARS[0]).astype(int))
 
 
-def _link(registers: dict[str, pd.DataFrame], year: int) -> Persons:
+def _link(registers: dict[str, pd.DataFrame], year: int, secret: Secret) -> Persons:
     """Link what the agencies know by the end of a year, with person tokens that last."""
-    spec, secret = load_spec(DEFAULT), Secret.new()
+    spec = load_spec(DEFAULT)
     context = Context(agreement="none", spec_sha256=spec.sha256, epoch=1)
     encodings, tables = [], []
     for agency, register in registers.items():

@@ -140,6 +140,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=10_000_000)
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--worlds", type=int, default=1)
+    parser.add_argument("--same-secret", action="store_true", help="one for ten years, not a new one each year")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
@@ -154,7 +155,7 @@ def main() -> None:
         if "size" in wanted:
             results["size"] = asdict(measure_size(folder, chosen.records, rng))
         for seed in range(chosen.seed, chosen.seed + chosen.worlds if "years" in wanted else chosen.seed):
-            measured = measure_years(folder, chosen.people, seed)
+            measured = measure_years(folder, chosen.people, seed, chosen.same_secret)
             together = measured if together is None else together + measured
             results[f"years, world {seed}"] = dict(measured.described())
         if together is not None and chosen.worlds > 1:
