@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from linkage.cli.common import ExistingFile, NewFile, now, refuse_unwritable
+from linkage.cli.common import ExistingFile, NewFile, refuse_unwritable, today
 from linkage.cli.extracts import extract_options, named_columns, reading
 from linkage.engine.steward import require_column, require_spec
 from linkage.errors import MismatchError, Refused
@@ -83,7 +83,7 @@ def _refusal(agreement: StandingAgreement, spec: LinkageSpec) -> MismatchError |
     """Return why ``linkage hash`` would take no file at all under this agreement today, as things stand."""
     try:
         require_spec(agreement, spec)
-        require(agreement, [], now().date())
+        require(agreement, [], today())
     except (MismatchError, Refused) as error:
         return error
     return None

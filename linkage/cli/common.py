@@ -13,6 +13,7 @@ from linkage.errors import KeyFileError
 from linkage.exchange.files import unfinished
 from linkage.exchange.keys import PrivateKeys, is_locked, load_private_keys
 from linkage.exchange.secret import Secret, load_secret, secret_from_text
+from linkage.governance.day import local_day
 
 SECRET_VARIABLE = "LINKAGE_SECRET"
 
@@ -29,7 +30,7 @@ def now() -> datetime:
 
 def today() -> date:
     """Return the local date, by which agreements count their terms."""
-    return datetime.now().astimezone().date()
+    return local_day(now())
 
 
 def open_keys(path: Path) -> PrivateKeys:

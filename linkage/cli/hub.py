@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from linkage.cli.common import ExistingFile, HubFolder, NewFile, now, refuse_unwritable
+from linkage.cli.common import ExistingFile, HubFolder, NewFile, now, refuse_unwritable, today
 from linkage.cli.explain import hub_explain
 from linkage.cli.hub_registry import (
     ChurnLimit,
@@ -95,7 +95,7 @@ def hub_receive(hub: Path, packages: tuple[Path, ...]) -> None:
     with folder.working():
         for path in packages:
             with journal.noting_refusals(folder, f"the hub accepts {path.name}", now()):
-                received = receive_package(folder, path, now().date())
+                received = receive_package(folder, path, today())
             journal.received(folder, received, now())
             state = "received" if received.new else "was here already, nothing changed"
             click.echo(f"{path.name}: {received.kind} of {received.sender}, {received.records:,} records: {state}")

@@ -17,6 +17,7 @@ from linkage.engine.steward import ENCODINGS_SUFFIX, examine_extract, hash_extra
 from linkage.errors import KeyFileError
 from linkage.exchange.files import write_atomically
 from linkage.exchange.keys import PrivateKeys
+from linkage.governance.day import local_day
 from linkage.governance.standing import StandingAgreement, load_agreement
 from linkage.hashing.read import read_extract
 from linkage.reports.examined import show_examined
@@ -74,7 +75,7 @@ def hash_command(
         phases("reading", 1.0)
         phases("normalising", 0.0)
         examined = examine_extract(
-            read, agreement=standing, spec=chosen, agency=keys.name, today=at.date(), columns=columns
+            read, agreement=standing, spec=chosen, agency=keys.name, today=local_day(at), columns=columns
         )
         phases("normalising", 1.0)
     click.echo(f"read {extract} ({read.described})")

@@ -25,6 +25,7 @@ from linkage.engine.registrar import open_registry
 from linkage.engine.rooms import Hub, store_file
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
+from linkage.governance.day import local_day
 from linkage.governance.decide import require
 from linkage.governance.requests import ReturnIds
 from linkage.governance.standing import StandingAgreement
@@ -40,7 +41,7 @@ def make_agency_ids(
 ) -> pd.DataFrame:
     """Seal an agency's own records under IDs made for it. Raises Refused where the agreement does not list it."""
     agreement, keys = hub.agreement(), hub.keys("registrar")
-    require(agreement, [ReturnIds(agency)], now.date())
+    require(agreement, [ReturnIds(agency)], local_day(now))
     with open_registry(hub) as registry:
         table = scoped_crosswalk(registry.crosswalk(), agency, keys.derive(_KEY_LABEL))
     party = agreement.terms.party(agency)

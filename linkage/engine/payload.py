@@ -14,6 +14,7 @@ from linkage.engine.steward import local_ids, person_tokens
 from linkage.errors import Refused
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.package import Member, write_package
+from linkage.governance.day import local_day
 from linkage.governance.standing import StandingAgreement
 from linkage.release.payload import PreparedPayload, prepare_payload, require_dataset
 
@@ -47,7 +48,7 @@ def seal_payload(
     require_dataset(frame, dataset)
     ids = local_ids(frame, dataset.local_id)
     tokens = pd.Series(person_tokens(keys, terms.id, ids), dtype="string")
-    prepared = prepare_payload(frame, dataset, agreement, now.date(), tokens, drop_unlisted)
+    prepared = prepare_payload(frame, dataset, agreement, local_day(now), tokens, drop_unlisted)
     heading = heading_of(
         agreement,
         "payload",

@@ -48,6 +48,7 @@ from linkage.errors import InputError, PackageError, StoreError
 from linkage.exchange.files import sweep
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
+from linkage.governance.day import local_day
 from linkage.governance.events import Disclosed
 from linkage.governance.heads import write_head
 from linkage.governance.outputs import FlagBack, ResearchFile, Table
@@ -147,7 +148,7 @@ def _release(
     if repeated:
         raise InputError("an output goes into a bundle once", [f"{output}: asked for again" for output in repeated])
     agreement = hub.agreement()
-    permitted = [PermittedRelease(agreement, o, recipient, purpose, now.date(), users) for o in output_ids]
+    permitted = [PermittedRelease(agreement, o, recipient, purpose, local_day(now), users) for o in output_ids]
     party = agreement.terms.party(recipient)
     assert party is not None, "a permitted release has a recipient that is a party"
     certificate = read_certificate(hub)
@@ -159,7 +160,7 @@ def _release(
     crosswalk = read_crosswalk(hub, make_crosswalk(hub, name, recipient, now, random_bytes), agreement)
     report("crosswalk", 1.0)
     wanted = {d.key for p in permitted for d in p.sources} | datasets_with_groups(agreement.terms)
-    payloads = _payloads(hub, agreement, wanted, now.date())
+    payloads = _payloads(hub, agreement, wanted, local_day(now))
     history = kept_records(hub)
     with _scratch(hub) as scratch:
         outputs = []

@@ -43,6 +43,7 @@ from linkage.exchange.review_messages import (
     read_verdicts,
 )
 from linkage.exchange.sealing import seal_bytes, unseal_bytes
+from linkage.governance.day import local_day
 from linkage.governance.decide import require
 from linkage.governance.requests import SendReview
 from linkage.matching.doubtful import Doubtful, doubtful_pairs
@@ -123,7 +124,7 @@ def export_review(
     chosen = [pair for pair in found if _worth_asking(pair, state, asked_before)][:at_most]
     report("choosing pairs", 1.0)
     agencies = sorted({record.source for pair in chosen for record in (pair.a, pair.b)})
-    require(agreement, [SendReview(agency) for agency in agencies], post.now.date())
+    require(agreement, [SendReview(agency) for agency in agencies], local_day(post.now))
     if not chosen:
         return ()
     folder.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,7 @@ from linkage.exchange.manifest import Heading
 from linkage.exchange.package import Member, package_sha256, write_package
 from linkage.exchange.receipt import Receipt
 from linkage.exchange.secret import Secret
+from linkage.governance.day import local_day
 from linkage.governance.decide import require
 from linkage.governance.requests import EncodeIdentifier
 from linkage.governance.standing import StandingAgreement
@@ -190,7 +191,7 @@ def hash_extract(
     else:
         report("normalising", 0.0)
         examined = examine_extract(
-            extract, agreement=agreement, spec=spec, agency=keys.name, today=now.date(), columns=columns
+            extract, agreement=agreement, spec=spec, agency=keys.name, today=local_day(now), columns=columns
         )
         report("normalising", 1.0)
     usable, mapped = examined.usable, examined.columns

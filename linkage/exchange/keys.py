@@ -190,13 +190,24 @@ def _private_content(path: Path) -> bytes:
     return read_private(path, "private key file", refuse_public)
 
 
+#: What age says where unlocking would take too long by its measurement, and how often it is asked again.
+_TOO_BUSY, _UNLOCKINGS = "Excessive work", 5
+
+
 def _unlock(content: bytes, path: Path, passphrase: str | None) -> bytes:
     if passphrase is None:
         raise KeyFileError(f"{path} is locked with a passphrase, and none was given.")
-    try:
-        return bytes(age_passphrase.decrypt(content, passphrase))
-    except (pyrage.DecryptError, OSError):
-        raise KeyFileError(f"{path} does not open: the passphrase is wrong or the file is damaged.") from None
+    for _ in range(_UNLOCKINGS):
+        try:
+            return bytes(age_passphrase.decrypt(content, passphrase))
+        except (pyrage.DecryptError, OSError) as error:
+            # age measures the machine anew each time, and refuses a passphrase that would now take it too long.
+            if _TOO_BUSY not in str(error):
+                raise KeyFileError(f"{path} does not open: the passphrase is wrong or the file is damaged.") from None
+    raise KeyFileError(
+        f"{path} could not be unlocked: this machine is too busy at the moment.",
+        advice="close other programs and try again",
+    )
 
 
 def _render(comment: str, values: tuple[str, str, str, str]) -> bytes:

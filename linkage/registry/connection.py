@@ -89,9 +89,11 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str], create: b
 
 def _version(connection: sqlite3.Connection, newest: int, create: bool) -> int:
     """Return the file's version, or refuse the file: not a registry, empty, or of a later program."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    # In one statement, so that all three are of one moment while another process sets the file up.
+    application, version, tables = connection.execute(
+        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), "
+        "(SELECT count(*) FROM sqlite_master)"
+    ).fetchone()
     if tables == 0 and version == 0:
         if not create:
             raise StoreError(

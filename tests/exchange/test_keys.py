@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+import pyrage
 import pytest
 
 from linkage.errors import KeyFileError, PackageError
@@ -115,6 +116,30 @@ def test_passphrase_locks_the_private_file(keys, tmp_path):
         load_private_keys(private_path, "wrong horse")
     assert "wrong horse" not in str(caught.value)
     assert load_private_keys(private_path, "correct horse").public == keys.public
+
+
+class _BusyAtFirst:
+    """age on a machine that is too busy for some attempts."""
+
+    def __init__(self, attempts):
+        self.left = attempts
+
+    def decrypt(self, content, passphrase):
+        if self.left:
+            self.left -= 1
+            raise pyrage.DecryptError(
+                "Excessive work parameter for passphrase; decryption would take around 32 seconds"
+            )
+        return pyrage.passphrase.decrypt(content, passphrase)
+
+
+def test_a_busy_machine_is_asked_again_and_is_not_called_a_wrong_passphrase(keys, tmp_path, monkeypatch):
+    private_path, _ = save_keys(keys, tmp_path, passphrase="correct horse")
+    monkeypatch.setattr("linkage.exchange.keys.age_passphrase", _BusyAtFirst(2))
+    assert load_private_keys(private_path, "correct horse").public == keys.public
+    monkeypatch.setattr("linkage.exchange.keys.age_passphrase", _BusyAtFirst(100))
+    with pytest.raises(KeyFileError, match="too busy"):
+        load_private_keys(private_path, "correct horse")
 
 
 def test_unlocked_file_is_seen_as_such_and_empty_passphrase_refused(keys, tmp_path):
