@@ -56,6 +56,31 @@ def verify(file: Path, heads: tuple[Path, ...], key: Path | None, agreements: Pa
     click.echo(f"It reaches {'the head' if len(heads) == 1 else f'all {len(heads)} heads'} that you kept.")
 
 
+@ledger.command()
+@click.argument("file", type=ExistingFile)
+@click.option("--key", type=ExistingFile, help="The hub's release key (NAME.pub).")
+@click.option("--agreement", "agreements", type=ExistingFile, help="Or the agreement that pins it.")
+def certificate(file: Path, key: Path | None, agreements: Path | None) -> None:
+    """Verify FILE, a hub's certificate of destruction, and show what it says was destroyed.
+
+    The hub writes one when an epoch ends; the SHA-256 shown is the one that the ledger holds.
+    """
+    # This pulls in pandas and the registry.
+    from linkage.engine.rotation import read_certificate
+    from linkage.exchange.package import package_sha256
+
+    read = read_certificate(file, _hub_key(key, agreements))
+    click.echo(f"{read.hub} destroyed {len(read.files)} files on {read.destroyed} ({read.method}; {read.person})")
+    for each in read.encodings:
+        click.echo(
+            f"encodings of {each.agency}, epoch {each.epoch}: {each.records:,} records, "
+            f"key check value {each.key_check_value}"
+        )
+    for destroyed in read.files:
+        click.echo(f"{destroyed.sha256}  {destroyed.path}")
+    click.echo(f"signed by {read.hub}; certificate sha256 {package_sha256(file)}")
+
+
 def _ledger_file(path: Path) -> Path:
     return ledger_path(Hub(path)) if path.is_dir() else path
 
@@ -65,7 +90,7 @@ def _hub_key(key: Path | None, agreement: Path | None) -> PublicKeys:
         return load_public_keys(key)
     if agreement is not None:
         return read_agreement(agreement).terms.hub.public_keys("release")
-    raise click.UsageError("a head is checked against the hub's key: give --key or --agreement")
+    raise click.UsageError("a signature is checked against the hub's key: give --key or --agreement")
 
 
 @ledger.command()

@@ -42,6 +42,7 @@ from linkage.exchange.keys import PublicKeys
 from linkage.exchange.manifest import Manifest
 from linkage.exchange.package import open_package, package_sha256
 from linkage.governance.signing import SignatureText, sign_fields, verifies
+from linkage.spec.strict_yaml import validate_file
 
 _LABEL = "destruction-of-encodings"
 _PENDING = "destruction.pending"
@@ -135,9 +136,17 @@ def plan_ending(hub: Hub) -> Ending:
     return Ending(agreement.terms.linkage.epoch, bridges, tuple(encodings), tuple(files.values()))
 
 
-def verifies_certificate(certificate: DestructionCertificate, keys: PublicKeys) -> bool:
-    """Tell whether a certificate is the hub's own; ``keys`` are those of its release room."""
-    return certificate.signature is not None and verifies(_LABEL, _fields(certificate), certificate.signature, keys)
+def read_certificate(path: Path, keys: PublicKeys) -> DestructionCertificate:
+    """Read a hub's certificate and verify it; ``keys`` are those of its release room. Raises StoreError."""
+    certificate = validate_file(DestructionCertificate, path, StoreError)
+    signed = certificate.signature is not None
+    if certificate.signature is None or not verifies(_LABEL, _fields(certificate), certificate.signature, keys):
+        raise StoreError(
+            f"{path} is not a certificate of destruction as {keys.name} signed it.",
+            ["its signature does not fit what it says" if signed else "it has no signature"],
+            "check the key; else ask the hub for the certificate again, and compare its SHA-256 with the ledger's",
+        )
+    return certificate
 
 
 def _still_needed(hub: Hub, current: list[Path], agencies: set[str], bridges: Sequence[Bridge]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from linkage.engine import journal
 from linkage.engine.matcher import match
 from linkage.engine.receive import held_encodings
 from linkage.engine.registrar import open_registry, resolve
-from linkage.engine.rotation import DestructionCertificate, end_epoch, plan_ending, verifies_certificate
+from linkage.engine.rotation import end_epoch, plan_ending, read_certificate
 from linkage.errors import MismatchError, Refused, StoreError
 from linkage.exchange.secret import Secret
 from linkage.governance.ledger import verify_ledger
@@ -117,11 +118,14 @@ def test_when_all_have_come_over_the_old_encodings_are_destroyed_with_a_certific
     certificate = end_epoch(hub, ending, method="deleted, encrypted disk", person="A. Person", out=out, now=later)
     assert not any(path.exists() for path in going)
     assert _ids(consortium).equals(before)
-    read = DestructionCertificate.model_validate_json(out.read_text())
-    assert read == certificate
-    assert verifies_certificate(read, hub.agreement().terms.hub.public_keys("release"))
-    forged = read.model_copy(update={"person": "B. Person"})
-    assert not verifies_certificate(forged, hub.agreement().terms.hub.public_keys("release"))
+    keys = hub.agreement().terms.hub.public_keys("release")
+    assert read_certificate(out, keys) == certificate
+    for change, problem in (({"person": "B. Person"}, "does not fit"), ({"signature": None}, "no signature")):
+        forged = consortium.folder / "forged.json"
+        forged.write_text(certificate.model_copy(update=change).model_dump_json())
+        with pytest.raises(StoreError) as refused:
+            read_certificate(forged, keys)
+        assert problem in refused.value.problems[0]
     entry = verify_ledger(journal.ledger_path(hub)).entries[-1].event
     assert (entry.kind, set(entry.files_sha256)) == ("destroyed", {each.sha256 for each in ending.files})
     resolve(hub, later)
@@ -143,7 +147,7 @@ def test_what_a_kill_left_half_destroyed_is_certified_whole(consortium):
         end_epoch(hub, ending, method="m", person="p", out=out, now=later)
     (hub.folder / ending.files[-1].path).rmdir()
     end_epoch(hub, plan_ending(hub), method="m", person="p", out=out, now=later)
-    read = DestructionCertificate.model_validate_json(out.read_text())
+    read = read_certificate(out, hub.agreement().terms.hub.public_keys("release"))
     assert {each.path for each in read.files} == {each.path for each in ending.files}
     assert {each.agency for each in read.encodings} == {"lakeside-district", "state-colleges"}
 
@@ -174,4 +178,8 @@ def test_a_certificate_that_a_kill_kept_out_of_the_ledger_is_entered_once_by_the
     assert out.read_bytes() == certified
     entries = verify_ledger(journal.ledger_path(hub)).entries
     assert [entry.event.kind for entry in entries].count("destroyed") == 1
+    shown = CliRunner().invoke(main, ["ledger", "certificate", str(out), "--agreement", str(consortium.agreement_path)])
+    assert shown.exit_code == 0, shown.output
+    assert "encodings of lakeside-district, epoch 1: 60 records" in shown.output
+    assert hashlib.sha256(certified).hexdigest() in shown.output
     assert "nothing of an earlier epoch" in CliRunner().invoke(main, command).output
