@@ -13,7 +13,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from linkage.hashing.prepare import Prepared
 from linkage.spec.model import Kind, LinkageSpec, Pass
+from linkage.spec.union_find import root, roots
 
 #: More records of one extract with one key are not looked at: they are strangers of a common name.
 MOST_ALIKE = 16
@@ -83,14 +84,6 @@ def numbered(columns: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 @njit(cache=True, nogil=True)
-def _find(parent: NDArray[np.int64], record: int) -> int:
-    while parent[record] != record:
-        parent[record] = parent[parent[record]]
-        record = parent[record]
-    return record
-
-
-@njit(cache=True, nogil=True)
 def _join_alike(
     rows: NDArray[np.int64],
     ends: NDArray[np.int64],
@@ -109,14 +102,8 @@ def _join_alike(
                     same += 1
                     own |= personal[f]
             if own and same >= 3 and 3 * same >= 2 * both:
-                x, y = _find(parent, rows[i]), _find(parent, rows[j])
+                x, y = root(parent, rows[i]), root(parent, rows[j])
                 parent[max(x, y)] = min(x, y)
-
-
-@njit(cache=True, nogil=True)
-def _flatten(parent: NDArray[np.int64]) -> None:
-    for record in range(len(parent)):
-        parent[record] = _find(parent, record)
 
 
 def plain_persons(prepared: Prepared, spec: LinkageSpec, keys: Keys) -> NDArray[np.int64]:
@@ -137,8 +124,17 @@ def plain_persons(prepared: Prepared, spec: LinkageSpec, keys: Keys) -> NDArray[
         numbers = found.numbers[some][order]
         ends = np.searchsorted(numbers, numbers, side="right")
         _join_alike(found.rows[some][order], ends, codes, personal, parent)
-    _flatten(parent)
-    return parent
+    return roots(parent)
+
+
+def pass_blocks(
+    prepared: Prepared, spec: LinkageSpec, keys: Keys
+) -> Iterator[tuple[Pass, KeyBlocks, NDArray[np.bool_]]]:
+    """Yield each pass that the source can give, its blocks, and which of their rows lie in a crowded one."""
+    persons = plain_persons(prepared, spec, keys)
+    for blocking in possible_passes(prepared, spec.passes):
+        found = keys.blocks(blocking)
+        yield blocking, found, persons_in_blocks(found, persons) > spec.cap(blocking)
 
 
 def possible_passes(prepared: Prepared, passes: Sequence[Pass]) -> list[Pass]:

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.errors import LinkageError
-from linkage.hashing.blocks import Keys, Part, persons_in_blocks, plain_persons, possible_passes
+from linkage.hashing.blocks import Keys, Part, pass_blocks
 from linkage.hashing.entries import Entries, Found, TakingPart
 from linkage.hashing.features import Features, features
 from linkage.hashing.kernels import check_messages, cut_checks, filter_messages, set_bits
@@ -204,10 +204,7 @@ def plan(prepared: Prepared, spec: LinkageSpec, derive: Derive, random_bytes: Ra
     found: list[Found] = []
     over_cap: dict[str, int] = {}
     keys = Keys(prepared)
-    persons = plain_persons(prepared, spec, keys)
-    for blocking in possible_passes(prepared, spec.passes):
-        shared = keys.blocks(blocking)
-        crowded = persons_in_blocks(shared, persons) > spec.cap(blocking)
+    for blocking, shared, crowded in pass_blocks(prepared, spec, keys):
         over_cap[blocking.name] = int(crowded.sum())
         rows = shared.rows[~crowded]
         blocks = _block_ids(blocking, keys.parts(blocking), rows, derive)

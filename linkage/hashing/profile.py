@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from linkage.hashing.blocks import KeyBlocks, Keys, persons_in_blocks, plain_persons, possible_passes
+from linkage.hashing.blocks import KeyBlocks, Keys, pass_blocks, possible_passes
 from linkage.hashing.coded import Source
 from linkage.hashing.columns import ColumnMap
 from linkage.hashing.dates import DateOrder, date_order, is_ambiguous, is_impossible
@@ -104,13 +104,9 @@ def profile_extract(extract: Extract, columns: ColumnMap, spec: LinkageSpec) -> 
     usable = usable_rows(extract, columns, spec)
     prepared = usable.prepared
     possible = possible_passes(prepared, spec.passes)
-    keys = Keys(prepared)
-    persons = plain_persons(prepared, spec, keys)
     taking_part = np.zeros((prepared.records, len(possible)), dtype=bool)
     passes = []
-    for at, blocking in enumerate(possible):
-        shared = keys.blocks(blocking)
-        crowded = persons_in_blocks(shared, persons) > spec.cap(blocking)
+    for at, (blocking, shared, crowded) in enumerate(pass_blocks(prepared, spec, Keys(prepared))):
         profiled, taking_part[:, at] = _pass_profile(prepared.records, blocking, shared, crowded)
         passes.append(profiled)
     times = taking_part.sum(axis=1)

@@ -21,6 +21,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from linkage.spec.union_find import root, roots
+
 #: Log odds of a pair of one source that was not scored: as if it had just missed the review floor of one in a hundred.
 UNSCORED = -4.6
 
@@ -44,14 +46,6 @@ class Clusters:
     labels: NDArray[np.int64]
     taken: NDArray[np.bool_]
     refused: NDArray[np.bool_]
-
-
-@njit(cache=True, nogil=True)
-def _find(parent: NDArray[np.int64], record: int) -> int:
-    while parent[record] != record:
-        parent[record] = parent[parent[record]]
-        record = parent[record]
-    return record
 
 
 @njit(cache=True, nogil=True)
@@ -100,7 +94,7 @@ def _join(
 ) -> None:
     doubled = twice.max() >= 0 if len(twice) else False
     for at in order:
-        x, y = _find(parent, a[at]), _find(parent, b[at])
+        x, y = root(parent, a[at]), root(parent, b[at])
         if x == y:
             continue
         clash = False
@@ -164,7 +158,7 @@ class Clustering:
     @property
     def labels(self) -> NDArray[np.int64]:
         """The lowest record number of each record's cluster, shape (records,)."""
-        return _flatten(self._parent)
+        return roots(self._parent)
 
 
 def cluster(
@@ -189,11 +183,3 @@ def _lookup(scored: Scores | None, records: int) -> tuple[NDArray[np.int64], NDA
     keys = np.minimum(scored.a, scored.b) * records + np.maximum(scored.a, scored.b)
     order = np.argsort(keys, kind="stable")
     return keys[order], scored.log_odds[order]
-
-
-@njit(cache=True, nogil=True)
-def _flatten(parent: NDArray[np.int64]) -> NDArray[np.int64]:
-    labels = np.empty_like(parent)
-    for record in range(len(parent)):
-        labels[record] = _find(parent, record)
-    return labels

@@ -36,10 +36,7 @@ class _Frozen(BaseModel):
 
 
 class Estimate(_Frozen):
-    """Links and what is estimated of them, without labels; intervals are to hold 95 % of the time.
-
-    ``estimated_recall_at_most`` is the upper end of the recall's interval.
-    """
+    """Links and what is estimated of them, without labels; intervals are to hold 95 % of the time."""
 
     links: int
     estimated_false_links: float
@@ -47,11 +44,6 @@ class Estimate(_Frozen):
     estimated_precision: float
     estimated_recall: float
     recall_interval: tuple[float, float]
-
-    @property
-    def estimated_recall_at_most(self) -> float:
-        """The upper end of the recall's interval."""
-        return self.recall_interval[1]
 
 
 class SourceSummary(_Frozen):
