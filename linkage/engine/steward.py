@@ -11,6 +11,7 @@ Rules:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -231,21 +232,23 @@ def hash_extract(
     )
 
     steps = len(planned.passes) + 1
+    # Two passes are made at a time, each on its share of the processors.
+    threads = max(1, (os.cpu_count() or 1) // 2)
 
     def encoded(done: int, name: str) -> memoryview:
         report(ENCODING, done / steps)
-        return _parquet(encode_pass(planned, name, derive))
+        return _parquet(encode_pass(planned, name, derive, threads))
 
     def tokens() -> bytes:
         report(ENCODING, (steps - 1) / steps)
         people = person_tokens(keys, agreement.terms.id, local_ids)
         return _token_bytes(people, planned.tokens_of())
 
-    # A pass is encoded while the one before is sealed: all of them would not fit in a laptop's memory.
-    members = {
-        pass_member(name): Member(partial(encoded, done, name), matcher) for done, name in enumerate(planned.passes)
-    }
-    members[TOKENS_MEMBER] = Member(tokens, registrar)
+    # Passes are encoded while the one before is sealed: all of them would not fit in a laptop's memory. Tokens take one
+    # processor long, so they are made first, beside passes.
+    members = {TOKENS_MEMBER: Member(tokens, registrar)}
+    for done, name in enumerate(planned.passes):
+        members[pass_member(name)] = Member(partial(encoded, done, name), matcher)
     write_package(out, heading, members, keys, [matcher, registrar])
     report(ENCODING, 1.0)
     return Receipt(

@@ -54,7 +54,8 @@ from linkage.exchange.manifest import (
     parse_manifest,
 )
 from linkage.exchange.sealing import seal_bytes, seal_stream, unseal_bytes, unseal_unnamed
-from linkage.exchange.streams import ChunkReader, chunks, made_ahead
+from linkage.exchange.streams import ChunkReader, chunks
+from linkage.spec.ahead import made_ahead
 
 SIGNATURE_LABEL = b"linkage/v2/package-manifest\x00"
 SIGNATURE_BYTES = 64
@@ -62,13 +63,15 @@ MAX_PACKAGE_BYTES = 64 << 30
 STATEMENT_ENVELOPE = "manifest.age"
 #: What sealing and the archive around it add to a manifest at most.
 _AROUND_MANIFEST = 64 << 10
+#: Members that are made while another is sealed.
+_MADE_AHEAD = 2
 
 
 @dataclass(frozen=True)
 class Member:
     """A file to send: where it is, what it holds or what makes it, and, if one room alone may read it, whose.
 
-    What makes it is called once, while the member before is sealed: no more than two lie in memory.
+    What makes it is called once, while members before it are sealed or made: no more than three lie in memory.
     """
 
     content: Path | bytes | Callable[[], bytes | memoryview] = field(repr=False)
@@ -100,7 +103,7 @@ def write_package(
     mine = {owner: [name for name, member in members.items() if member.sealed_for == owner] for owner in owners}
     makers = [partial(_ready, name, members[name]) for names in mine.values() for name in names]
     envelopes = []
-    with atomic_writer(path) as package, closing(made_ahead(makers)) as ready:
+    with atomic_writer(path) as package, closing(made_ahead(makers, _MADE_AHEAD)) as ready:
         for number, (owner, names) in enumerate(mine.items(), start=1):
             to = [owner.sealing] if owner else [room.sealing for room in recipients]
             with growing_member(package, _envelope_name(number)):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 CHUNK_BYTES = 1 << 20
-_T = TypeVar("_T")
 
 
 class Reader(Protocol):
@@ -62,19 +60,3 @@ class ChunkReader:
             missing -= len(part) if missing > 0 else 0
             taken.append(part)
         return b"".join(taken)
-
-
-def made_ahead(makers: Iterable[Callable[[], _T]]) -> Generator[_T, None, None]:
-    """Yield what each maker makes, in order, each made by another thread while the one before is in use.
-
-    A caller that stops early closes the iterator, and so waits for the maker that is at work.
-    """
-    with ThreadPoolExecutor(1) as other:
-        waiting = None
-        for maker in makers:
-            begun = other.submit(maker)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = begun
-        if waiting is not None:
-            yield waiting.result()

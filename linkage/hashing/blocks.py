@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -22,6 +24,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from linkage.hashing.prepare import Prepared
+from linkage.spec.ahead import made_ahead
 from linkage.spec.model import Kind, LinkageSpec, Pass
 from linkage.spec.union_find import root, roots
 
@@ -43,18 +46,20 @@ class KeyBlocks:
 
 
 class Keys:
-    """The pass keys of a source; each part is taken from the distinct values once."""
+    """The pass keys of a source; each part is taken from the distinct values once, by whichever thread comes first."""
 
     def __init__(self, prepared: Prepared) -> None:
         self._prepared = prepared
         self._known: dict[str, Part] = {}
+        self._taking = Lock()
 
     def parts(self, blocking: Pass) -> list[Part]:
         """Return codes (records,) and distinct texts of each part of a pass's key; code -1 is none."""
-        for part in blocking.parts:
-            if part.label not in self._known:
-                self._known[part.label] = self._prepared.values[part.identifier].key_parts(part.transform)
-        return [self._known[part.label] for part in blocking.parts]
+        with self._taking:
+            for part in blocking.parts:
+                if part.label not in self._known:
+                    self._known[part.label] = self._prepared.values[part.identifier].key_parts(part.transform)
+            return [self._known[part.label] for part in blocking.parts]
 
     def blocks(self, blocking: Pass) -> KeyBlocks:
         """Return which records share a key."""
@@ -114,27 +119,34 @@ def plain_persons(prepared: Prepared, spec: LinkageSpec, keys: Keys) -> NDArray[
         return parent
     codes = np.column_stack([values.codes for values in compared])
     personal = np.array([values.identifier.about == "person" for values in compared])
-    for blocking in possible_passes(prepared, spec.passes):
-        if blocking.cap is not None:
-            continue
-        found = keys.blocks(blocking)
-        sizes = np.bincount(found.numbers)[found.numbers] if len(found.rows) else found.numbers
-        some = (sizes > 1) & (sizes <= MOST_ALIKE)
-        order = np.argsort(found.numbers[some], kind="stable")
-        numbers = found.numbers[some][order]
-        ends = np.searchsorted(numbers, numbers, side="right")
-        _join_alike(found.rows[some][order], ends, codes, personal, parent)
+    fine = [blocking for blocking in possible_passes(prepared, spec.passes) if blocking.cap is None]
+    for rows, ends in made_ahead(partial(_few_alike, keys, blocking) for blocking in fine):
+        _join_alike(rows, ends, codes, personal, parent)
     return roots(parent)
+
+
+def _few_alike(keys: Keys, blocking: Pass) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of blocks of two to :data:`MOST_ALIKE` records, in order of block, and where each block ends."""
+    found = keys.blocks(blocking)
+    sizes = np.bincount(found.numbers)
+    some = ((sizes > 1) & (sizes <= MOST_ALIKE))[found.numbers]
+    numbers = found.numbers[some]
+    order = np.argsort(numbers, kind="stable")
+    numbers = numbers[order]
+    return found.rows[some][order], np.searchsorted(numbers, numbers, side="right")
 
 
 def pass_blocks(
     prepared: Prepared, spec: LinkageSpec, keys: Keys
 ) -> Iterator[tuple[Pass, KeyBlocks, NDArray[np.bool_]]]:
     """Yield each pass that the source can give, its blocks, and which of their rows lie in a crowded one."""
-    persons = plain_persons(prepared, spec, keys)
-    for blocking in possible_passes(prepared, spec.passes):
-        found = keys.blocks(blocking)
-        yield blocking, found, persons_in_blocks(found, persons) > spec.cap(blocking)
+    persons = Persons(plain_persons(prepared, spec, keys))
+
+    def found(blocking: Pass) -> tuple[Pass, KeyBlocks, NDArray[np.bool_]]:
+        blocks = keys.blocks(blocking)
+        return blocking, blocks, persons.in_blocks(blocks) > spec.cap(blocking)
+
+    return made_ahead(partial(found, blocking) for blocking in possible_passes(prepared, spec.passes))
 
 
 def possible_passes(prepared: Prepared, passes: Sequence[Pass]) -> list[Pass]:
@@ -142,13 +154,19 @@ def possible_passes(prepared: Prepared, passes: Sequence[Pass]) -> list[Pass]:
     return [blocking for blocking in passes if all(prepared.can_give(part) for part in blocking.parts)]
 
 
-def persons_in_blocks(found: KeyBlocks, persons: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many persons each row's block holds, shape (rows,)."""
-    sizes = np.bincount(found.numbers)
-    repeated = np.bincount(persons, minlength=1)[persons] > 1 if len(persons) else persons.astype(bool)
-    mine = repeated[found.rows]
-    pairs = found.numbers[mine] * len(persons) + persons[found.rows[mine]]
-    once = np.bincount(pd.unique(pairs) // max(len(persons), 1), minlength=len(sizes))
-    held = sizes - np.bincount(found.numbers[mine], minlength=len(sizes)) + once
-    numbers: NDArray[np.int64] = held[found.numbers]
-    return numbers
+class Persons:
+    """Which records are one person, given the first record of each one's person, shape (records,)."""
+
+    def __init__(self, firsts: NDArray[np.int64]) -> None:
+        self._firsts = firsts
+        self._several = (np.bincount(firsts) > 1)[firsts]
+
+    def in_blocks(self, found: KeyBlocks) -> NDArray[np.int64]:
+        """Return how many persons each row's block holds, shape (rows,)."""
+        held = np.bincount(found.numbers)
+        mine = np.flatnonzero(self._several[found.rows])
+        numbers, persons = found.numbers[mine], self._firsts[found.rows[mine]]
+        once = pd.unique(numbers * len(self._firsts) + persons) // max(len(self._firsts), 1)
+        held += np.bincount(once, minlength=len(held)) - np.bincount(numbers, minlength=len(held))
+        in_each: NDArray[np.int64] = held[found.numbers]
+        return in_each

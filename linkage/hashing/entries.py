@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from linkage.hashing.prf import Blocks
@@ -24,6 +25,25 @@ class Found:
     rows: NDArray[np.int64]
     blocks: Blocks
     tokens: NDArray[np.uint64]
+
+
+@njit(cache=True, nogil=True)
+def _enter(
+    position: int,
+    rows: NDArray[np.int64],
+    blocks: Blocks,
+    tokens: NDArray[np.uint64],
+    free: NDArray[np.int64],
+    passes_of: NDArray[np.uint8],
+    blocks_of: Blocks,
+    tokens_of: NDArray[np.uint64],
+) -> None:
+    """Write a pass's records to the next free place of each; ``free`` is moved on."""
+    for i in range(len(rows)):
+        place = free[rows[i]]
+        passes_of[place], tokens_of[place] = position, tokens[i]
+        blocks_of[place, 0], blocks_of[place, 1] = blocks[i, 0], blocks[i, 1]
+        free[rows[i]] = place + 1
 
 
 @dataclass(frozen=True)
@@ -65,9 +85,7 @@ class Entries:
         found.reverse()
         while found:
             each = found.pop()
-            places = free[each.rows]
-            passes[places], blocks[places], tokens[places] = each.position, each.blocks, each.tokens
-            free[each.rows] += 1
+            _enter(each.position, each.rows, each.blocks, each.tokens, free, passes, blocks, tokens)
         return cls(starts, rows, passes, blocks, tokens)
 
     def of_pass(self, position: int) -> TakingPart:

@@ -34,11 +34,11 @@ def stop(*arguments):
     stopped.set()
     signal.default_int_handler(*arguments)
 
-def encode_or_wait(planned, name, derive):
+def encode_or_wait(planned, name, *rest):
     if name == list(planned.passes)[2]:
         print("half-way", file=sys.stderr, flush=True)
         stopped.wait()
-    return encode_pass(planned, name, derive)
+    return encode_pass(planned, name, *rest)
 
 signal.signal(signal.SIGINT, stop)
 linkage.engine.steward.encode_pass = encode_or_wait
