@@ -11,7 +11,6 @@ import click
 from linkage.cli.common import ExistingFile, Folder, HubFolder, now
 from linkage.engine import journal
 from linkage.engine.question import Post
-from linkage.engine.registrar import open_registry
 from linkage.engine.review import Settled, export_review, import_verdicts
 from linkage.engine.rooms import Hub
 from linkage.reports.progress import Phases
@@ -33,18 +32,19 @@ def review_export(hub: Path, folder: Path, least: float, most: float, at_most: i
     """Write a sealed packet for each agency that has a record in a pair in doubt to FOLDER.
 
     The agreement must let agencies be asked (linkage.clerical_review). A packet names the agency's own records by token
-    and says how far each identifier agrees with a record elsewhere; no value, and no other agency.
+    and says how far each identifier agrees with a record elsewhere; no value, and no other agency. Packets that an
+    export was kept from writing are written first, and alone.
     """
     work = Hub(hub)
     post = Post(now(), os.urandom)
     asking = journal.noting_refusals(work, "the hub sends pairs to review", post.now)
     with work.working(), Phases() as phases, asking:
-        packets = export_review(work, folder, post, least=least, most=most, at_most=at_most, again=again, report=phases)
-        for packet in packets:
-            journal.review_sent(work, packet.agency, packet.path, packet.pairs, post.now)
-    for packet in packets:
-        click.echo(f"{packet.agency}: {packet.pairs:,} pairs, {packet.path}")
-    click.echo("send each to its agency; it answers with `linkage review`" if packets else "no pair is in doubt")
+        done = export_review(work, folder, post, least=least, most=most, at_most=at_most, again=again, report=phases)
+    for packet in done.packets:
+        click.echo(f"{packet.agency}: {packet.pairs:,} pairs, {folder / packet.name}")
+    if done.left_over:
+        click.echo("an earlier export that was cut short had chosen these pairs; export again to ask about more")
+    click.echo("send each to its agency; it answers with `linkage review`" if done.packets else "no pair is in doubt")
 
 
 @hub_review.command("import")
@@ -57,11 +57,7 @@ def review_import(hub: Path, verdicts: tuple[Path, ...]) -> None:
     """
     work = Hub(hub)
     with work.working():
-        with open_registry(work) as registry:
-            journal.require_same_registry(work, registry)
         judged = import_verdicts(work, verdicts, Post(now(), os.urandom))
-        with open_registry(work) as registry:
-            journal.enter_runs(work, registry, now())
     counts = Counter(each.settled for each in judged)
     for settled in Settled:
         if counts[settled]:

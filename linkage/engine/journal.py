@@ -172,15 +172,18 @@ def disclosed(hub: Hub, event: Disclosed, now: datetime) -> SignedHead:
     return sign_head(append(ledger_path(hub), event, now), hub.keys("release"), now)
 
 
-def review_sent(hub: Hub, recipient: str, package: Path, pairs: int, now: datetime) -> None:
-    """Enter that an agency was asked to judge pairs."""
+def review_sent(hub: Hub, recipient: str, sha256: str, pairs: int, now: datetime) -> None:
+    """Enter that an agency is asked to judge pairs, unless the same packet is entered already."""
     standing = hub.agreement()
+    entries = verify_ledger(ledger_path(hub)).entries
+    if any(isinstance(e.event, ReviewSent) and e.event.package_sha256 == sha256 for e in entries):
+        return
     event = ReviewSent(
         agreement=standing.terms.id,
         agreement_sha256=standing.sha256,
         recipient=recipient,
         pairs=pairs,
-        package_sha256=package_sha256(package),
+        package_sha256=sha256,
     )
     append(ledger_path(hub), event, now)
 

@@ -4,7 +4,8 @@ Rules:
 
 - Pairs are sent only where the agreement lets agencies be asked. A packet is sealed to one agency and signed by the
   registrar; it names that agency's records by token, and nobody else's.
-- Which reference stands for which pair is kept sealed to the registrar alone.
+- Pairs are chosen and recorded in one step (:mod:`linkage.engine.outbox`); an export that was cut short is ended by the
+  next before anything else is chosen.
 - A verdict is followed where at least one agency gives it and none contradicts it. It becomes a decision like those of
   `ids merge` and `ids split`, about these two records, and later runs keep it. What agencies contradict, or the
   registry refuses, is reported and left as it is.
@@ -13,7 +14,6 @@ Rules:
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from linkage.engine import journal
+from linkage.engine import journal, outbox
 from linkage.engine.headings import heading_of
 from linkage.engine.links import NewestLinks, open_newest_links
+from linkage.engine.outbox import AskedPair, Batch, Packet
 from linkage.engine.question import Post
 from linkage.engine.registrar import open_registry
-from linkage.engine.rooms import Hub, provider_keys, store_file
+from linkage.engine.rooms import Hub, provider_keys
 from linkage.errors import InputError, PackageError, Refused, StoreError
-from linkage.exchange.files import write_atomically
+from linkage.exchange.files import copy_atomically, make_folder
 from linkage.exchange.manifest import Manifest
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.exchange.review_messages import (
@@ -42,7 +43,6 @@ from linkage.exchange.review_messages import (
     packet_bytes,
     read_verdicts,
 )
-from linkage.exchange.sealing import seal_bytes, unseal_bytes
 from linkage.governance.day import local_day
 from linkage.governance.decide import require
 from linkage.governance.requests import SendReview
@@ -55,25 +55,14 @@ from linkage.registry.verdicts import decided_already, plan_different, plan_same
 from linkage.spec.progress import Report
 
 PACKET_SUFFIX, VERDICTS_SUFFIX = ".rvq", ".rva"
-_BATCH_SUFFIX = ".batch"
 
 
 @dataclass(frozen=True)
-class Packet:
-    """A packet that was written for an agency."""
+class Exported:
+    """The packets that were written; ``left_over`` if an export that was cut short had chosen them."""
 
-    agency: str
-    path: Path
-    pairs: int
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A pair that agencies were asked about: their records, and the reference each agency knows it by."""
-
-    a: RecordKey
-    b: RecordKey
-    references: Mapping[str, str]
+    packets: tuple[Packet, ...]
+    left_over: bool = False
 
 
 class Settled(StrEnum):
@@ -109,31 +98,44 @@ def export_review(
     at_most: int,
     again: bool = False,
     report: Report = lambda _phase, _done: None,
-) -> tuple[Packet, ...]:
-    """Write a packet for each agency that has a record in a pair in doubt. Raises Refused where it may not be asked."""
+) -> Exported:
+    """Write a packet for each agency that has a record in a pair in doubt. Raises Refused where it may not be asked.
+
+    Where an export was cut short, its packets are written, and no other pair is chosen.
+    """
     agreement = hub.agreement()
     if agreement.terms.linkage.clerical_review == "none":
         raise Refused(
             "The agreement lets no agency be asked about pairs: amend it to `linkage.clerical_review: by_agencies`."
         )
+    if left := outbox.unsent(hub):
+        _require_leave(hub, [packet.agency for path in left for packet in outbox.open_batch(hub, path).packets], post)
+        return Exported(_send(hub, left, folder, post), left_over=True)
     newest = open_newest_links(hub, report)
     report("choosing pairs", 0.0)
-    asked_before = set() if again else {(each.a, each.b) for each in _asked(hub)}
+    asked_before = set() if again else {(each.a, each.b) for each in outbox.asked(hub)}
     found = doubtful_pairs(newest.persons(), newest.one_each, least, most)
     state = _state(hub, [record for pair in found for record in (pair.a, pair.b)])
     chosen = [pair for pair in found if _worth_asking(pair, state, asked_before)][:at_most]
     report("choosing pairs", 1.0)
     agencies = sorted({record.source for pair in chosen for record in (pair.a, pair.b)})
-    require(agreement, [SendReview(agency) for agency in agencies], local_day(post.now))
+    _require_leave(hub, agencies, post)
     if not chosen:
-        return ()
-    folder.mkdir(parents=True, exist_ok=True)
-    batch, questions = _questions(newest, chosen, post)
-    serial = post.random_bytes(16).hex()
-    content = [{"a": list(each.a), "b": list(each.b), "references": dict(each.references)} for each in batch]
-    sealed = seal_bytes(json.dumps(content).encode(), [hub.keys("registrar").public.sealing])
-    write_atomically(hub.room("registrar", "reviews") / f"{post.now:%Y%m%dT%H%M%S}-{serial}{_BATCH_SUFFIX}", sealed)
-    return tuple(_write_packet(hub, folder, agency, tuple(questions[agency]), post) for agency in agencies)
+        return Exported(())
+    pairs, questions = _questions(newest, chosen, post)
+    packets = tuple(_packet(hub, agency, tuple(questions[agency]), post) for agency in agencies)
+    make_folder(folder)
+    outbox.record(hub, Batch(pairs=tuple(pairs), packets=packets), post)
+    return Exported(_send(hub, outbox.unsent(hub), folder, post))
+
+
+def _require_leave(hub: Hub, agencies: Sequence[str], post: Post) -> None:
+    require(hub.agreement(), [SendReview(agency) for agency in agencies], local_day(post.now))
+
+
+def _send(hub: Hub, batches: Sequence[Path], folder: Path, post: Post) -> tuple[Packet, ...]:
+    make_folder(folder)
+    return tuple(packet for path in batches for packet in outbox.send(hub, path, folder, post.now))
 
 
 def _worth_asking(pair: Doubtful, state: State, asked: Collection[tuple[RecordKey, RecordKey]]) -> bool:
@@ -152,8 +154,8 @@ def _shown(state: State, key: RecordKey) -> bool:
 
 def _questions(
     newest: NewestLinks, pairs: Sequence[Doubtful], post: Post
-) -> tuple[list[_Asked], dict[str, list[ReviewPair]]]:
-    batch, questions = [], defaultdict(list)
+) -> tuple[list[AskedPair], dict[str, list[ReviewPair]]]:
+    asked, questions = [], defaultdict(list)
     for pair in pairs:
         terms = evidence(newest.scored, pair.a.source, pair.b.source, pair.pattern)
         agreement = {each.identifier: each.agreement for each in terms.contributions}
@@ -171,40 +173,39 @@ def _questions(
                     agreement=agreement,
                 )
             )
-        batch.append(_Asked(_key(pair.a), _key(pair.b), references))
-    return batch, questions
+        asked.append(AskedPair(a=_key(pair.a), b=_key(pair.b), references=references))
+    return asked, questions
 
 
-def _write_packet(hub: Hub, folder: Path, agency: str, pairs: tuple[ReviewPair, ...], post: Post) -> Packet:
+def _packet(hub: Hub, agency: str, pairs: tuple[ReviewPair, ...], post: Post) -> Packet:
     agreement = hub.agreement()
     heading = heading_of(agreement, "review", {"agency": agency, "pairs": len(pairs)}, post.now, post.random_bytes)
-    path = folder / f"{agency}-{post.now:%Y%m%dT%H%M%S}{PACKET_SUFFIX}"
     # In the order of their references, which is random: the order of doubt is the hub's.
     ordered = tuple(sorted(pairs, key=lambda pair: pair.reference))
     recipient = provider_keys(agreement)[agency]
-    write_package(path, heading, {PACKET_MEMBER: Member(packet_bytes(ordered))}, hub.keys("registrar"), [recipient])
-    return Packet(agency, path, len(pairs))
+    part = hub.room("registrar", "reviews") / f".{agency}.part"  # the next command sweeps it, should a kill leave it
+    write_package(part, heading, {PACKET_MEMBER: Member(packet_bytes(ordered))}, hub.keys("registrar"), [recipient])
+    sealed = part.read_bytes()
+    part.unlink()
+    return Packet(
+        agency=agency, name=f"{agency}-{post.now:%Y%m%dT%H%M%S}{PACKET_SUFFIX}", pairs=len(pairs), sealed=sealed
+    )
 
 
 def import_verdicts(hub: Hub, packages: Sequence[Path], post: Post) -> tuple[Judged, ...]:
     """Take verdicts in and follow those that no agency contradicts. Raises PackageError before anything is changed."""
-    asked = _asked(hub)
+    asked = outbox.asked(hub)
     known = {(agency, reference) for each in asked for agency, reference in each.references.items()}
+    kept: dict[Path, Path] = {}
     for path in packages:
-        manifest, verdicts = _open_verdicts(hub, path)
-        unknown = [verdict.reference for verdict in verdicts if (manifest.sender, verdict.reference) not in known]
-        if unknown:
-            raise PackageError(
-                f"{path}: {manifest.sender} was never asked about some of these pairs",
-                [f"reference {reference}" for reference in unknown[:20]],
-            )
-    for path in packages:
-        manifest, _ = _open_verdicts(hub, path)
-        kept = hub.room("registrar", "verdicts", manifest.sender) / f"{manifest.serial}{VERDICTS_SUFFIX}"
-        if not kept.exists():
-            store_file(path, kept)
-        elif package_sha256(kept) != package_sha256(path):
+        place = _place_for(hub, path, known)
+        held = place if place.exists() else kept.setdefault(place, path)
+        if package_sha256(held) != package_sha256(path):
             raise PackageError(f"{path}: its serial number was already used on another package")
+    with open_registry(hub) as registry:
+        journal.require_same_registry(hub, registry)
+    for place, path in kept.items():
+        copy_atomically(path, place)
     said = _said(hub)
     newest = open_newest_links(hub)
     sides = {
@@ -213,20 +214,31 @@ def import_verdicts(hub: Hub, packages: Sequence[Path], post: Post) -> tuple[Jud
         if pair.linked
     }
     with open_registry(hub) as registry:
-        journal.require_same_registry(hub, registry)
         with registry.exclusive():
             judged = [_follow(registry, each, said, sides, newest.one_each, post) for each in _answered(asked, said)]
         journal.enter_runs(hub, registry, post.now)
     return tuple(judged)
 
 
-def _answered(asked: Sequence[_Asked], said: Mapping[tuple[str, str], Verdict]) -> Iterator[_Asked]:
+def _place_for(hub: Hub, path: Path, known: Collection[tuple[str, str]]) -> Path:
+    """Return where an agency's verdicts are kept. Raises PackageError unless it was asked for them."""
+    manifest, verdicts = _open_verdicts(hub, path)
+    unknown = [verdict.reference for verdict in verdicts if (manifest.sender, verdict.reference) not in known]
+    if unknown:
+        raise PackageError(
+            f"{path}: {manifest.sender} was never asked about some of these pairs",
+            [f"reference {reference}" for reference in unknown[:20]],
+        )
+    return hub.room("registrar", "verdicts", manifest.sender) / f"{manifest.serial}{VERDICTS_SUFFIX}"
+
+
+def _answered(asked: Sequence[AskedPair], said: Mapping[tuple[str, str], Verdict]) -> Iterator[AskedPair]:
     return (each for each in asked if any(item in said for item in each.references.items()))
 
 
 def _follow(
     registry: Registry,
-    asked: _Asked,
+    asked: AskedPair,
     said: Mapping[tuple[str, str], Verdict],
     sides: Mapping[tuple[RecordKey, RecordKey], frozenset[RecordKey]],
     one_each: Collection[str],
@@ -277,16 +289,6 @@ def _said(hub: Hub) -> dict[tuple[str, str], Verdict]:
     opened = [_open_verdicts(hub, path) for path in hub.room("registrar", "verdicts").rglob(f"*{VERDICTS_SUFFIX}")]
     opened.sort(key=lambda each: datetime.fromisoformat(each[0].created))
     return {(manifest.sender, verdict.reference): verdict for manifest, verdicts in opened for verdict in verdicts}
-
-
-def _asked(hub: Hub) -> list[_Asked]:
-    """Return every pair that agencies were asked about, oldest first."""
-    keys = hub.keys("registrar")
-    found: list[_Asked] = []
-    for path in sorted(hub.room("registrar", "reviews").glob(f"*{_BATCH_SUFFIX}")):
-        content = json.loads(unseal_bytes(path.read_bytes(), keys, str(path)))
-        found += [_Asked(RecordKey(*each["a"]), RecordKey(*each["b"]), each["references"]) for each in content]
-    return found
 
 
 def _state(hub: Hub, records: Sequence[Record]) -> State:

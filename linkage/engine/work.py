@@ -1,4 +1,4 @@
-"""Where a hub's work stands: what is matched, what is resolved, and what comes next."""
+"""Where a hub's work stands: what is matched, what is resolved, what is not sent, and what comes next."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from linkage.engine.certified import read_certificate
 from linkage.engine.matcher import LINKS_SUFFIX, run_name
+from linkage.engine.outbox import unsent
 from linkage.engine.receive import latest_encodings
 from linkage.engine.registrar import open_registry
 from linkage.engine.rooms import Hub
@@ -16,7 +17,10 @@ from linkage.matching.quality import Certificate
 
 @dataclass(frozen=True)
 class Work:
-    """Whether the newest packages are matched and resolved, the IDs in use, and the last run with its certificate."""
+    """Whether the newest packages are matched and resolved, the IDs in use, and the last run with its certificate.
+
+    ``unsent`` counts exports of pairs to review that were cut short.
+    """
 
     packages: int
     matched: bool
@@ -24,6 +28,7 @@ class Work:
     students: int
     last_run: int
     certificate: Certificate | None
+    unsent: int = 0
 
     @property
     def stale(self) -> bool:
@@ -39,6 +44,8 @@ class Work:
             return "the newest encodings are not matched: `linkage hub match`"
         if not self.resolved:
             return "the newest links are not resolved: `linkage hub resolve --plan`, then `linkage hub resolve`"
+        if self.unsent:
+            return "an export of pairs to review was cut short: `linkage hub review export` writes its packets"
         return "all that was received is matched and resolved"
 
 
@@ -57,4 +64,4 @@ def work_of(hub: Hub) -> Work:
         certificate = read_certificate(hub)
     except StoreError:  # a kill came between the run and its certificate
         return Work(len(packages), matched, False, students, last, None)
-    return Work(len(packages), matched, resolved, students, last, certificate)
+    return Work(len(packages), matched, resolved, students, last, certificate, len(unsent(hub)))

@@ -4,6 +4,9 @@ Rules:
 
 - A file is written beside its final place under a temporary name, flushed to the disk, and only then renamed.
   A kill at any instant leaves the old file or the new one, never a part of either.
+- Loss of power is the same as a kill: a folder is flushed after every name that appears in it or changes, before
+  anything else is done that relies on it. What a file system would have written by itself, and in which order, is not
+  counted on (Pillai et al., OSDI 2014).
 - What may hold anything confidential is readable by its owner alone (mode 0600), whatever the umask.
 - A symbolic link at the destination is replaced, never followed.
 """
@@ -11,6 +14,7 @@ Rules:
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,8 +43,8 @@ def atomic_writer(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
         with os.fdopen(descriptor, "wb") as handle:
             yield handle
             handle.flush()
+            part.chmod(mode)
             os.fsync(handle.fileno())
-        part.chmod(mode)
         part.replace(path)
     except BaseException as error:
         part.unlink(missing_ok=True)
@@ -72,8 +76,35 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
         handle.write(content)
 
 
+def copy_atomically(source: Path, path: Path) -> None:
+    """Copy a file to ``path`` (0600) whole or not at all."""
+    with source.open("rb") as content, atomic_writer(path) as copy:
+        shutil.copyfileobj(content, copy)
+
+
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder and those above it where they are not there yet."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(mode, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def rename_durably(path: Path, to: Path) -> None:
+    """Give a file, or a folder whose content is flushed, another name."""
+    path.rename(to)
+    sync_folder(to.parent)
+
+
+def remove_durably(path: Path) -> None:
+    """Take a file away, if it is there, so that no loss of power brings it back."""
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
-    """Make a rename in ``folder`` survive a power cut."""
+    """Make the names in ``folder`` survive a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,12 +1,16 @@
 """Clerical review, the whole way: packets out, verdicts in, decisions that later runs keep."""
 
+import errno
 import os
 import shutil
+from datetime import timedelta
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
 from consortium import MARKERS, NOW, children, make_consortium
 
+from linkage.engine import journal, outbox
 from linkage.engine.answering import (
     LOCAL_ID,
     NOT_HERE,
@@ -20,8 +24,11 @@ from linkage.engine.matcher import match
 from linkage.engine.question import Post
 from linkage.engine.registrar import open_registry, resolve
 from linkage.engine.review import Settled, export_review, import_verdicts
+from linkage.engine.work import work_of
 from linkage.errors import InputError, PackageError, Refused
-from linkage.exchange.package import open_package
+from linkage.exchange.files import write_atomically
+from linkage.exchange.package import open_package, package_sha256
+from linkage.governance.ledger import verify_ledger
 from linkage.reports.review_html import review_html
 
 POST = Post(NOW, os.urandom)
@@ -52,8 +59,8 @@ def made(tmp_path_factory):
     match(consortium.hub, NOW, os.urandom)
     resolve(consortium.hub, NOW)
     out = consortium.folder / "packets"
-    packets = export_review(consortium.hub, out, POST, least=0.01, most=0.95, at_most=50)
-    return consortium, {packet.agency: packet for packet in packets}
+    done = export_review(consortium.hub, out, POST, least=0.01, most=0.95, at_most=50)
+    return consortium, {packet.agency: out / packet.name for packet in done.packets}
 
 
 @pytest.fixture
@@ -71,7 +78,7 @@ def asked(made):
 def _sheet(consortium, packets, agency):
     register = _registers()[agency]
     known = local_ids_by_token(register["local"], consortium.keys[agency], consortium.agreement)
-    return open_packet(packets[agency].path, consortium.agreement, consortium.keys[agency], known)
+    return open_packet(packets[agency], consortium.agreement, consortium.keys[agency], known)
 
 
 def _answer(consortium, packets, agency, verdict_of, name="verdicts"):
@@ -114,7 +121,7 @@ def test_a_packet_is_for_one_agency_and_names_nobody_elses_record(asked):
     assert not set(sheets["lakeside-district"].rows["reference"]) & set(sheets["state-colleges"].rows["reference"])
     assert all(sheet.unknown == 0 for sheet in sheets.values())
     registrar = consortium.agreement.terms.hub.public_keys("registrar")
-    mine, theirs = (packets[agency].path for agency in AGENCIES)
+    mine, theirs = (packets[agency] for agency in AGENCIES)
     with pytest.raises(PackageError):
         open_package(mine, consortium.keys["state-colleges"], {registrar.name: registrar}, "review")
     with open_package(theirs, consortium.keys["state-colleges"], {registrar.name: registrar}, "review") as package:
@@ -128,8 +135,49 @@ def test_a_packet_is_for_one_agency_and_names_nobody_elses_record(asked):
 def test_the_same_pairs_are_not_asked_about_twice(asked):
     consortium, _ = asked
     folder = consortium.folder / "second"
-    assert export_review(consortium.hub, folder, POST, least=0.01, most=0.95, at_most=50) == ()
-    assert export_review(consortium.hub, folder, POST, least=0.01, most=0.95, at_most=50, again=True)
+    assert not export_review(consortium.hub, folder, POST, least=0.01, most=0.95, at_most=50).packets
+    assert not folder.exists()
+    assert export_review(consortium.hub, folder, POST, least=0.01, most=0.95, at_most=50, again=True).packets
+
+
+def test_an_export_that_was_cut_short_is_ended_by_the_next_with_the_same_packets_entered_once(asked, monkeypatch):
+    consortium, _ = asked
+    hub, first, second = consortium.hub, consortium.folder / "cut short", consortium.folder / "ended"
+    before = len(verify_ledger(journal.ledger_path(hub)).entries)
+
+    def full_after_one(path, content):
+        if list(first.iterdir()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_atomically(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox, "_place", full_after_one)
+        with pytest.raises(OSError, match="No space"):
+            export_review(hub, first, POST, least=0.01, most=0.95, at_most=50, again=True)
+    assert "review export" in work_of(hub).next_step
+    later = Post(NOW + timedelta(days=1), os.urandom)
+    done = export_review(hub, second, later, least=0.4, most=0.6, at_most=1)
+    assert done.left_over
+    assert {path.name for path in second.iterdir()} == {packet.name for packet in done.packets}
+    (placed,) = first.iterdir()
+    assert (second / placed.name).read_bytes() == placed.read_bytes()
+    entered = [entry.event for entry in verify_ledger(journal.ledger_path(hub)).entries[before:]]
+    assert sorted(event.package_sha256 for event in entered) == sorted(map(package_sha256, second.iterdir()))
+    assert "review export" not in work_of(hub).next_step
+    assert not export_review(hub, second, later, least=0.01, most=0.95, at_most=50).left_over
+
+
+def test_what_was_left_over_is_not_sent_once_the_agreement_lets_nobody_be_asked(asked, monkeypatch):
+    consortium, _ = asked
+    folder = consortium.folder / "refused"
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "review_sent", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            export_review(consortium.hub, folder, POST, least=0.01, most=0.95, at_most=50, again=True)
+    after = Post(NOW + timedelta(days=3000), os.urandom)
+    with pytest.raises(Refused):
+        export_review(consortium.hub, folder, after, least=0.01, most=0.95, at_most=50)
+    assert not list(folder.iterdir())
 
 
 def test_verdicts_are_followed_where_none_contradicts_and_later_runs_keep_them(asked):
