@@ -134,7 +134,10 @@ def _anonlink(one: pd.DataFrame, other: pd.DataFrame) -> Scores:
         text = io.StringIO()
         frame[list(kinds)].fillna("").to_csv(text, index=False)
         text.seek(0)
-        hashed.append(clk.generate_clk_from_csv(text, "secret", plan, validate=False, progress_bar=False))
+        # In this process: workers that are forked beside other peers' threads may wait for ever.
+        hashed.append(
+            clk.generate_clk_from_csv(text, "secret", plan, validate=False, progress_bar=False, max_workers=1)
+        )
     score, _, (a, b) = anonlink.candidate_generation.find_candidate_pairs(
         hashed, anonlink.similarities.dice_coefficient, 0.6
     )
