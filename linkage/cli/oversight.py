@@ -10,6 +10,7 @@ import click
 
 from linkage.cli.common import ExistingFile, open_keys, today
 from linkage.errors import InputError
+from linkage.exchange.files import remove_durably, sync_folder
 from linkage.governance.ledger import verify_ledger
 from linkage.governance.obligations import obligations
 from linkage.governance.standing import load_agreement
@@ -104,5 +105,6 @@ def _delete(path: Path) -> None:
         for inner in path.iterdir():
             _delete(inner)
         path.rmdir()
+        sync_folder(path.parent)
     else:
-        path.unlink()
+        remove_durably(path)

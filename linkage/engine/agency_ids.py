@@ -22,7 +22,8 @@ import pandas as pd
 from linkage.engine import journal
 from linkage.engine.headings import heading_of
 from linkage.engine.registrar import open_registry
-from linkage.engine.rooms import Hub, store_file
+from linkage.engine.rooms import Hub
+from linkage.exchange.files import copy_atomically
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.governance.day import local_day
@@ -52,7 +53,7 @@ def make_agency_ids(
     sealed = hub.room("registrar") / ".agency-ids.part"  # the next command sweeps it, should a kill leave it
     write_package(sealed, heading, {_MEMBER: Member(buffer.getvalue())}, keys, [party.public_keys()])
     journal.returned_ids(hub, agency, len(table), package_sha256(sealed), now)
-    store_file(sealed, out)
+    copy_atomically(sealed, out)
     sealed.unlink()
     return table
 

@@ -37,6 +37,7 @@ from linkage.exchange.ceremony_messages import (
     write_message,
 )
 from linkage.exchange.context import Context
+from linkage.exchange.files import make_folder, remove_durably
 from linkage.exchange.handover import accept, hand_over
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.private import refuse_existing
@@ -113,7 +114,7 @@ def begin(
     ceremony = ceremony_of(agreement, agreement.terms.linkage.epoch + next_epoch)
     ceremony.roster.require_own(keys)
     _refuse_if_over(folder)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder, 0o700)
     own, path = _place(folder, keys.name, Contribution), _place(folder, keys.name, Commitment)
     if own.exists():
         commitment = own_commitment(ceremony, keys, read_message(own, Contribution))
@@ -154,7 +155,7 @@ def join(folder: Path, agreement: StandingAgreement, keys: PrivateKeys, out: Pat
         key_check_value=secret.key_check_value(ceremony.context),
     )
     write_message(folder / TRANSCRIPT_NAME, transcript)
-    _place(folder, keys.name, Contribution).unlink()
+    remove_durably(_place(folder, keys.name, Contribution))
     return Joined(out, ceremony, transcript.key_check_value, None, new=True)
 
 
@@ -201,7 +202,7 @@ def _joined_before(folder: Path, agreement: StandingAgreement, keys: PrivateKeys
             f"The ceremony in {folder} is over, and its secret was written once; it is not in {out}.",
             advice="If it is lost, another agency can hand it over: `linkage secret share --to`.",
         )
-    _place(folder, keys.name, Contribution).unlink(missing_ok=True)
+    remove_durably(_place(folder, keys.name, Contribution))
     return Joined(out, ceremony, transcript.key_check_value, None, new=False)
 
 

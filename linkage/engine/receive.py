@@ -21,10 +21,11 @@ from typing import Any, Literal
 
 from linkage.engine.facts import EncodingFacts
 from linkage.engine.headings import context_of
-from linkage.engine.rooms import Hub, provider_keys, store_file
+from linkage.engine.rooms import Hub, provider_keys
 from linkage.engine.steward import ENCODINGS_SUFFIX
 from linkage.errors import MismatchError, PackageError
 from linkage.exchange.context import Context
+from linkage.exchange.files import copy_atomically
 from linkage.exchange.manifest import Manifest
 from linkage.exchange.package import open_package, package_sha256
 from linkage.governance.decide import require
@@ -116,7 +117,7 @@ def _file(path: Path, destinations: Sequence[Path]) -> bool:
                     advice="ask the sender whether the package is theirs, then have them make it again",
                 )
         if not destination.exists():
-            store_file(path, destination)
+            copy_atomically(path, destination)
             new = True
     return new
 

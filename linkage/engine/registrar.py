@@ -23,7 +23,7 @@ from linkage.engine import journal
 from linkage.engine.links import open_newest_links
 from linkage.engine.rooms import Hub
 from linkage.errors import StoreError
-from linkage.exchange.files import sync_folder, write_atomically
+from linkage.exchange.files import rename_durably, write_atomically
 from linkage.governance.quality import require_quality
 from linkage.matching.persons import Persons
 from linkage.matching.quality import Certificate, certify
@@ -69,8 +69,7 @@ def _begin_registry(path: Path) -> None:
     for left in (part, part.with_name(f"{part.name}-journal")):
         left.unlink(missing_ok=True)
     Registry.open(part, create=True).close()
-    part.replace(path)
-    sync_folder(path.parent)
+    rename_durably(part, path)
 
 
 def resolve(

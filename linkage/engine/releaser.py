@@ -42,10 +42,10 @@ from linkage.engine.history import keep_record, kept_records
 from linkage.engine.issues import keep_issue, refuse_if_few_changed
 from linkage.engine.payload import PAYLOAD_MEMBER
 from linkage.engine.receive import latest
-from linkage.engine.rooms import Hub, provider_keys, store_file
+from linkage.engine.rooms import Hub, provider_keys
 from linkage.engine.work import work_of
 from linkage.errors import InputError, PackageError, StoreError
-from linkage.exchange.files import sweep
+from linkage.exchange.files import copy_atomically, rename_durably, sweep
 from linkage.exchange.keys import PrivateKeys
 from linkage.exchange.package import Member, open_package, package_sha256, write_package
 from linkage.governance.day import local_day
@@ -203,7 +203,7 @@ def _release(
         sweep(head)
         for permission in permitted:
             write_head(head, journal.disclosed(hub, _disclosure(permission, persons, sha256, stale_run), now))
-        store_file(sealed, out)
+        copy_atomically(sealed, out)
         report("sealing", 1.0)
     return Released(name, out, head, persons, tuple(outputs), notes)
 
@@ -285,7 +285,7 @@ def open_bundle(bundle: Path, agreement: StandingAgreement, keys: PrivateKeys, o
             for member in package.manifest.members:
                 package.extract(member.name, part / member.name)
         described = verify_bundle(part)
-        part.rename(out)
+        rename_durably(part, out)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from linkage.engine import journal
 from linkage.engine.registrar import REGISTRY_NAME
-from linkage.engine.rooms import Hub, store_file
+from linkage.engine.rooms import Hub
 from linkage.errors import StoreError
-from linkage.exchange.files import sync_folder
+from linkage.exchange.files import copy_atomically, rename_durably, sync_folder
 from linkage.registry.backup import restore
 from linkage.registry.store import WAIT_SECONDS, Registry
 from linkage.registry.verify import Verification
@@ -60,8 +60,7 @@ def restore_registry(hub: Hub, backup: Path, now: datetime, replace: bool = Fals
     lost = tuple(head.run for head in kept if head.run > last)
     journal.restored(hub, found.head, len(lost), now)
     _move_journal(path, aside)
-    part.replace(path)
-    sync_folder(path.parent)
+    rename_durably(part, path)
     return Restoration(found, lost, aside)
 
 
@@ -76,7 +75,8 @@ def _keep_aside(path: Path, now: datetime) -> Path:
     try:
         aside.hardlink_to(path)
     except OSError:  # a file system where a file has one name
-        store_file(path, aside)
+        copy_atomically(path, aside)
+    sync_folder(aside.parent)
     return aside
 
 
@@ -85,4 +85,4 @@ def _move_journal(path: Path, aside: Path | None) -> None:
     left = path.with_name(f"{path.name}-journal")
     if left.exists():
         kept = aside or path.with_name(f"{path.name}.lost")
-        left.replace(kept.with_name(f"{kept.name}-journal"))
+        rename_durably(left, kept.with_name(f"{kept.name}-journal"))

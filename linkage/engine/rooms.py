@@ -5,7 +5,8 @@
     HUB/agreement/   each version adopted, with its signatures, statements, parents and linkage spec, in a folder of
                      its own; the file `current` names the one in use. Public to all rooms
     HUB/matcher/     matcher.key, inbox/AGENCY/SERIAL.lpkg, the matcher's sealed packages
-    HUB/registrar/   registrar.key, inbox/AGENCY/SERIAL.lpkg, links/RUN.links, registry.sqlite, certificates/
+    HUB/registrar/   registrar.key, inbox/AGENCY/SERIAL.lpkg, links/RUN.links, registry.sqlite, certificates/,
+                     reviews/ (what agencies are asked), verdicts/ (what they answered)
     HUB/release/     release.key, inbox/AGENCY/DATASET/SERIAL.dpkg, crosswalks/, ledger
 
 Rules:
@@ -13,11 +14,14 @@ Rules:
 - What arrives stays sealed at rest; a room opens it in memory with its own key when it works.
 - The rooms' folders may lie on three machines: no room reads another's folder, they pass sealed packages.
 - One process works in a hub at a time; a second is told so and changes nothing.
+- What a process that did not end well has renamed may not be on the disk yet. The next one flushes every folder before
+  it relies on any.
 """
 
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +29,7 @@ from pathlib import Path
 from typing import Literal
 
 from linkage.errors import StoreError
-from linkage.exchange.files import sync_folder, write_atomically
+from linkage.exchange.files import make_folder, rename_durably, sync_folder, write_atomically
 from linkage.exchange.keys import PrivateKeys, PublicKeys, generate_keys, load_private_keys, save_keys
 from linkage.governance.signatures import signatures_path
 from linkage.governance.standing import StandingAgreement, load_agreement
@@ -62,19 +66,19 @@ class Hub:
         (part / "agreement").mkdir(parents=True)
         for room, pair in keys.items():
             save_keys(pair, part / room)
+        sync_folder(part)
         if folder.exists():
             for made in sorted(part.iterdir(), reverse=True):  # `agreement`, by which a hub is known, comes last
-                made.rename(place / made.name)
+                rename_durably(made, place / made.name)
             part.rmdir()
         else:
-            part.rename(place)
-        sync_folder(place.parent)
+            rename_durably(part, place)
         return cls(folder)
 
     def room(self, room: Room, *below: str) -> Path:
         """Return a folder inside a room, made if need be."""
         found = self.folder.joinpath(room, *below)
-        found.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(found, 0o700)
         return found
 
     def keys(self, room: Room) -> PrivateKeys:
@@ -100,7 +104,7 @@ class Hub:
         if problems:
             raise StoreError(f"{agreement} cannot be this hub's agreement", problems)
         folder = self.folder / "agreement" / standing.sha256[:16]
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         write_atomically(folder / "spec.yaml", spec_path(spec).read_bytes(), 0o644)
         for file in _files_of(agreement, standing):
             write_atomically(folder / file.name, file.read_bytes(), 0o644)
@@ -130,7 +134,7 @@ class Hub:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Hold the hub for this process, and sweep what a killed one left half-written."""
+        """Hold the hub for this process; sweep what a killed one left half-written, and flush what it renamed."""
         with (self.folder / ".lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -142,7 +146,14 @@ class Hub:
                 part.unlink(missing_ok=True)
             # Payload in plain text, if the kill came to a release; a re-run might be refused and never come here.
             shutil.rmtree(self.folder / "release" / "scratch", ignore_errors=True)
+            if os.fstat(lock.fileno()).st_size:
+                for folder, _, _ in os.walk(self.folder):
+                    sync_folder(Path(folder))
+            else:
+                lock.write("at work\n")  # stays until the work ends well
+                lock.flush()
             yield
+            lock.truncate(0)
 
 
 def _files_of(agreement: Path, standing: StandingAgreement) -> Iterator[Path]:
@@ -158,12 +169,3 @@ def _files_of(agreement: Path, standing: StandingAgreement) -> Iterator[Path]:
 def provider_keys(agreement: StandingAgreement) -> dict[str, PublicKeys]:
     """Return the pinned keys of every agency that may send the hub a package."""
     return {party.id: party.public_keys() for party in agreement.terms.parties if party.role == "provider"}
-
-
-def store_file(source: Path, destination: Path) -> None:
-    """Copy a received file into a room, whole or not at all."""
-    part = destination.with_name(f".{destination.name}.part")
-    shutil.copyfile(source, part)
-    part.chmod(0o600)
-    part.replace(destination)
-    sync_folder(destination.parent)

@@ -37,7 +37,7 @@ from linkage.engine.rooms import Hub, provider_keys
 from linkage.engine.steward import ENCODINGS_SUFFIX, TOKENS_MEMBER
 from linkage.errors import StoreError
 from linkage.exchange.canonical import canonical_json
-from linkage.exchange.files import sweep, sync_folder, write_atomically
+from linkage.exchange.files import remove_durably, sweep, write_atomically
 from linkage.exchange.keys import PublicKeys
 from linkage.exchange.manifest import Manifest
 from linkage.exchange.package import open_package, package_sha256
@@ -175,7 +175,7 @@ def end_epoch(
     )
     files = tuple(sorted({each.sha256 for each in signed.files}))
     journal.destroyed(hub, what, files, signed.method, signed.person, now)
-    (hub.room("registrar") / _PENDING).unlink()
+    remove_durably(hub.room("registrar") / _PENDING)
     return signed
 
 
@@ -204,9 +204,7 @@ def _destroy(hub: Hub, ending: Ending, method: str, person: str, out: Path, now:
     )
     write_atomically(hub.room("registrar") / _PENDING, canonical_json(_fields(certificate)))
     for each in ending.files:
-        path = hub.folder / each.path
-        path.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        remove_durably(hub.folder / each.path)
     sweep(out)
     write_atomically(out, _written(certificate.model_copy(update={"signature": _signature(hub, certificate)})), 0o644)
 

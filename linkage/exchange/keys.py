@@ -38,6 +38,7 @@ from pyrage import x25519
 
 from linkage.errors import KeyFileError, PackageError
 from linkage.exchange.canonical import canonical_json
+from linkage.exchange.files import make_folder
 from linkage.exchange.private import read_private, read_public, refuse_existing, write_new
 
 PUBLIC_FORMAT = "linkage-public-keys/v1"
@@ -127,7 +128,7 @@ def save_keys(keys: PrivateKeys, folder: Path, passphrase: str | None = None) ->
     private_path, public_path = folder / f"{keys.name}.key", folder / f"{keys.name}.pub"
     for path in (private_path, public_path):
         refuse_existing(path, "key file")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder, 0o700)
     private_text = _render(
         f"# linkage private keys of {keys.name}: whoever holds this file can sign and open as {keys.name}",
         (PRIVATE_FORMAT, keys.name, PRIVATE_PREFIX + _base64(keys.signing.private_bytes_raw()), str(keys.sealing)),

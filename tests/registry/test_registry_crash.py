@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from linkage.registry.connection import connect
 from linkage.registry.store import Registry
 
 NURSERY = Path(__file__).with_name("crash_nursery.py")
@@ -21,6 +23,12 @@ def killed(folder, kills, seed):
     assert found["old"] + found["new"] == found["kills"] == kills
     assert found["wrong"] == 0
     return found
+
+
+def test_a_run_is_on_the_disk_before_it_is_said_to_be_done_and_so_is_the_end_of_its_journal(tmp_path):
+    with closing(connect(tmp_path / "registry.sqlite", create=True, wait_seconds=1.0)) as registry:
+        assert registry.execute("PRAGMA synchronous").fetchone() == (3,), "EXTRA"
+        assert registry.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
 def test_a_run_killed_at_any_instant_leaves_the_old_state_or_the_new_one(tmp_path):
