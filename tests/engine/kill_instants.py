@@ -59,6 +59,12 @@ def draw(work: Work, rng: random.Random) -> Instant:
     return Instant(kind, number, rng.uniform(0, 1.5 * work.commits[number - 1]) if kind == "commit" else 0.0)
 
 
+def every_touch(work: Work) -> list[Instant]:
+    """Return every instant of a command just before it touches a file or flushes one, or commits."""
+    touches = [Instant("touch", number) for number in range(1, work.touches + 1)]
+    return [*touches, *(Instant("commit", number) for number in range(1, len(work.commits) + 1))]
+
+
 def in_child(work: Callable[..., Any], *arguments: Any) -> Any:
     """Do ``work`` in a process of its own, and return what it returned."""
     reading, writing = os.pipe()

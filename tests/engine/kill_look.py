@@ -13,16 +13,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from linkage.engine.outbox import asked, unsent
 from linkage.engine.registrar import REGISTRY_NAME, open_registry
 from linkage.engine.releaser import open_bundle
 from linkage.engine.rooms import Hub
 from linkage.exchange.keys import load_private_keys
-from linkage.exchange.package import package_sha256
+from linkage.exchange.package import open_package, package_sha256
+from linkage.exchange.review_messages import PACKET_MEMBER, read_packet
 from linkage.governance.ledger import VerifiedLedger, verify_ledger
 from linkage.governance.standing import load_agreement
 
 Command = Callable[[Path, str], str]
-_NUMBERED = {"crosswalks", "history", "certificates"}
+_NUMBERED = {"crosswalks", "history", "certificates", "reviews", "packets"}
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def look_again(folder: Path, step: str, before: Path, after: Path, command: Comm
         f"{step}: the re-run ended elsewhere"
     )
     assert first == old or now.ids == first.ids, f"{step}: IDs changed again"
+    _require_asked_once(folder, step, after)
     differing = files(folder) ^ files(after)
     assert not differing, f"{step}: {differing}"
     left = [path for path in folder.rglob(".*") if ".part" in path.name]
@@ -136,11 +139,26 @@ def _require_entered(folder: Path, ledger: VerifiedLedger) -> None:
     """Find all that is ready to go out in the ledger, and open it as its recipient does."""
     noted = {getattr(entry.event, name, "") for entry in ledger.entries for name in ("bundle_sha256", "package_sha256")}
     keys = load_private_keys(folder / "university" / "university.key")
-    for path in (*folder.glob("*.rpkg"), *folder.glob("*.ids")):
+    for path in (*folder.glob("*.rpkg"), *folder.glob("*.ids"), *folder.glob("packets/*.rvq")):
         assert package_sha256(path) in noted, f"{path.name} is there to be sent and is not in the ledger"
         if path.suffix == ".rpkg":
             open_bundle(path, load_agreement(folder / "agreement.yaml"), keys, folder / "opened")
             shutil.rmtree(folder / "opened")
+
+
+def _require_asked_once(folder: Path, step: str, after: Path) -> None:
+    """Hold packets against what is recorded as asked: each agency has each of its pairs, once."""
+    hub = Hub(folder / "hub")
+    pairs, wanted = asked(hub), asked(Hub(after / "hub"))
+    assert not unsent(hub), f"{step}: a batch stays unsent"
+    assert Counter((each.a, each.b) for each in pairs) == Counter((each.a, each.b) for each in wanted), step
+    registrar = hub.agreement().terms.hub.public_keys("registrar")
+    found = Counter()
+    for path in folder.glob("packets/*.rvq"):
+        keys = load_private_keys(folder / "keys" / f"{path.name.rpartition('-')[0]}.key")
+        with open_package(path, keys, {registrar.name: registrar}, "review") as package:
+            found.update((keys.name, each.reference) for each in read_packet(package.member(PACKET_MEMBER)))
+    assert found == Counter(item for each in pairs for item in each.references.items()), f"{step}: a packet lacks"
 
 
 def _registry(folder: Path) -> Path:

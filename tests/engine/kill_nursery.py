@@ -1,7 +1,8 @@
 """Kill hub commands at random instants, look at what is left, and run them again. Run by test_kill.
 
-``python kill_nursery.py FOLDER KILLS SEED [COMMANDS]`` prints one JSON object; COMMANDS is ``all`` or ``yearly``. It is
-a program of its own, so that it can fork: a command that starts in a millisecond can be killed in any millisecond of
+``python kill_nursery.py FOLDER KILLS SEED [COMMANDS]`` prints one JSON object; COMMANDS is ``all`` or ``yearly``, or
+``review``, whose commands are killed at every touch of a file, once each, instead of KILLS times. It is a program of
+its own, so that it can fork: a command that starts in a millisecond can be killed in any millisecond of
 its work. What each kill left is kept in FOLDER line by line, and a nursery that was stopped goes on from there.
 """
 
@@ -24,15 +25,15 @@ from pathlib import Path
 
 from click import ClickException
 from consortium import NOW, children
-from kill_instants import Instant, Work, draw, in_child, measure, run_killed
+from kill_instants import Instant, Work, draw, every_touch, in_child, measure, run_killed
 from kill_look import look, look_again
-from kill_world import STEPS, YEARLY, Step, at_hand, make_world
+from kill_world import REVIEW, STEPS, YEARLY, Step, at_hand, make_world
 
 import linkage
 from linkage.cli.main import main as linkage_command
 from linkage.governance import document
 
-CLOCKS = [import_module(f"linkage.cli.{name}") for name in ("hub", "hub_registry", "ids")]
+CLOCKS = [import_module(f"linkage.cli.{name}") for name in ("hub", "hub_registry", "ids", "review", "steward")]
 
 
 @dataclass(frozen=True)
@@ -114,15 +115,23 @@ def kill(folder: Path, target: Path, number: int, rehearsed: Rehearsed, instant:
     return state, hot, problem
 
 
+def instants(rehearsed: list[Rehearsed], kills: int, seed: int, which: str) -> list[tuple[int, Instant]]:
+    """Say which step is killed when, kill by kill."""
+    if which == "review":
+        return [(number, instant) for number in REVIEW for instant in every_touch(rehearsed[number].work)]
+    chosen = YEARLY if which == "yearly" else range(len(STEPS))
+    numbers = [chosen[at % len(chosen)] for at in range(kills)]
+    return [(n, draw(rehearsed[n].work, random.Random(f"{seed} {at}"))) for at, n in enumerate(numbers)]
+
+
 def main(folder: Path, kills: int, seed: int, which: str) -> None:
     warm()
     rehearsed = rehearse_all(folder)
-    chosen = YEARLY if which == "yearly" else range(len(STEPS))
+    planned = instants(rehearsed, kills, seed, which)
     kept = folder / f"kills-{which}-{seed}.jsonl"
     lines = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    for at in sorted(set(range(kills)) - {line["kill"] for line in lines}):
-        number = chosen[at % len(chosen)]
-        instant = draw(rehearsed[number].work, random.Random(f"{seed} {at}"))
+    for at in sorted(set(range(len(planned))) - {line["kill"] for line in lines}):
+        number, instant = planned[at]
         target = folder / "killed"
         shutil.rmtree(target, ignore_errors=True)
         state, hot, problem = kill(folder, target, number, rehearsed[number], instant)
@@ -132,7 +141,7 @@ def main(folder: Path, kills: int, seed: int, which: str) -> None:
         with kept.open("a") as file:
             file.write(json.dumps(lines[-1]) + "\n")
     found = {
-        "kills": kills,
+        "kills": len(planned),
         "states": Counter(line["state"] for line in lines),
         "kinds": Counter(line["kind"] for line in lines),
         "hot": sum(line["hot"] for line in lines),

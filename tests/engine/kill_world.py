@@ -1,23 +1,29 @@
 """What a hub does in three years, command by command, for kill_nursery: each command, and what others do before it.
 
 Two agencies deliver twice under one secret and once under the next. Between the deliveries the hub links, releases,
-decides about IDs, gives an agency its own, rebuilds, backs up, restores, and ends the first secret's epoch.
+decides about IDs, gives an agency its own, rebuilds, backs up, restores, asks agencies about pairs in doubt, and ends
+the first secret's epoch.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
 
 import pandas as pd
 from consortium import NOW, Consortium, children, enrollment, make_consortium, sign_all
 
+from linkage.engine.answering import open_packet, seal_verdicts
 from linkage.engine.registrar import REGISTRY_NAME, open_registry
 from linkage.engine.rooms import Hub
-from linkage.exchange.keys import save_keys
+from linkage.exchange.keys import load_private_keys, save_keys
+from linkage.exchange.review_messages import Answer, Ground, Verdict
 from linkage.exchange.secret import Secret
+from linkage.governance.standing import load_agreement
 from linkage.registry.model import Withheld
 
 PEOPLE, COMMON = 40, 30
@@ -39,6 +45,23 @@ def _makes(folder: str) -> Callable[[Path], None]:
 
 def _loses_the_registry(world: Path) -> None:
     (world / "hub" / "registrar" / REGISTRY_NAME).unlink()
+
+
+def _agencies_answer(world: Path) -> None:
+    """Judge every pair that agencies were asked about: one says of some that they are two, the other is not sure."""
+    agreement = load_agreement(world / "amended.yaml")
+    now = NOW + timedelta(days=306)
+    (world / "verdicts").mkdir()
+    for packet in sorted((world / "packets").iterdir()):
+        keys = load_private_keys(world / "keys" / f"{packet.name.rpartition('-')[0]}.key")
+        sure = (Answer.SAME, Answer.SAME, Answer.DIFFERENT)
+        answers = sure if keys.name == "lakeside-district" else (Answer.UNSURE,)
+        verdicts = tuple(
+            Verdict(reference=reference, answer=answer, ground=Ground.VERIFIED)
+            for reference, answer in zip(open_packet(packet, agreement, keys, {}).rows["reference"], cycle(answers))
+        )
+        out = world / "verdicts" / f"{keys.name}.rva"
+        seal_verdicts(verdicts, agreement=agreement, keys=keys, out=out, now=now, random_bytes=os.urandom)
 
 
 STEPS = (
@@ -68,6 +91,8 @@ STEPS = (
     Step("hub receive hub third/*", day=306),
     Step("hub match hub", day=306),
     Step("hub resolve hub", day=306),
+    Step("hub review export hub packets --least 0.01 --most 0.99", day=306),
+    Step("hub review import hub verdicts/*", _agencies_answer, day=306),
     Step("hub end-epoch hub --method deleted --person somebody --out destroyed.json", day=307),
     Step("hub new another --name another", day=307),
 )
@@ -75,15 +100,32 @@ STEPS = (
 #: The commands of the hub's yearly work; their steps are those of both years.
 YEARLY = tuple(number for number, step in enumerate(STEPS[:17]) if number < 4 or number > 12)
 
+#: The commands of clerical review.
+REVIEW = tuple(number for number, step in enumerate(STEPS) if step.command.startswith("hub review"))
+
 
 def make_world(folder: Path) -> None:
     """Make the hub, and the packages of three years in the order in which they will arrive."""
-    world = make_consortium(folder, linkage="  agency_ids: [state-colleges]\n")
+    world = make_consortium(folder, linkage="  agency_ids: [state-colleges]\n  clerical_review: by_agencies\n")
     save_keys(world.keys["university"], folder / "university")
+    for keys in world.keys.values():
+        save_keys(keys, folder / "keys")
+    world.secret.save(folder / "agencies.secret")
     district, college = children(PEOPLE), children(PEOPLE, first=PEOPLE - COMMON)
+    district.to_csv(folder / "register.csv", index=False)
+    enrollment(district).to_csv(folder / "enrollment.csv", index=False)
     _deliver(world, "first", 0, district, college)
     _deliver(world, "second", 300, children(PEOPLE + 10, first=5), college)
-    _deliver(_amended(world), "third", 306, district, college)
+    _deliver(_amended(world), "third", 306, district, _doubtful(college))
+
+
+def _doubtful(register: pd.DataFrame) -> pd.DataFrame:
+    """Return a register in which little is left of some records: enough to ask about them, too little to link them."""
+    left = register.copy()
+    left.loc[:11, ["SSN", "Email", "StreetNumberName"]] = ""
+    left.loc[:5, "BirthDate"] = ""
+    left.loc[6:11, ["LastSurname", "PostalCode"]] = ["Novak", "V9Z9Z9"]
+    return left
 
 
 def _amended(world: Consortium) -> Consortium:

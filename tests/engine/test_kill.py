@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from consortium import NOW, children
 
-from linkage.engine import journal
+from linkage.engine import journal, rooms
 from linkage.engine.receive import receive
 from linkage.engine.registrar import open_registry
 from linkage.engine.rooms import ROOMS, Hub
@@ -22,26 +23,34 @@ NURSERY = Path(__file__).with_name("kill_nursery.py")
 
 
 def _killed(folder, kills, seed, which):
-    """Kill the nursery's commands in turn: ``all``, or those of the ``yearly`` work."""
+    """Kill the nursery's commands in turn: ``all``, those of the ``yearly`` work, or those of ``review`` everywhere."""
     single = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     command = [sys.executable, str(NURSERY), str(folder), str(kills), str(seed), which]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | single)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["problems"] == []
-    assert found["states"]["old"] + found["states"]["new"] == kills
+    assert found["states"]["old"] + found["states"]["new"] == found["kills"]
     return found
 
 
 def test_every_hub_command_killed_once_leaves_the_old_state_or_the_new_and_completes_when_run_again(tmp_path):
-    _killed(tmp_path, 28, 3, "all")
+    _killed(tmp_path, 30, 3, "all")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kills", "seed", "which"), [(200, 4, "yearly"), (196, 5, "all")])
+@pytest.mark.parametrize(("kills", "seed", "which"), [(200, 4, "yearly"), (210, 5, "all")])
 def test_two_hundred_kills_lose_double_and_reuse_no_id(tmp_path, kills, seed, which):
     found = _killed(tmp_path, kills, seed, which)
     assert min(found["states"]["old"], found["states"]["new"], found["hot"]) > 0
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_touch_of_a_file_in_clerical_review_asks_every_agency_once(tmp_path):
+    found = _killed(tmp_path, 0, 0, "review")
+    assert set(found["commands"]) == {
+        f"review {way}: {state}" for way in ("export", "import") for state in ("old", "new")
+    }
 
 
 def test_a_package_that_was_filed_but_not_entered_before_a_kill_is_entered_by_the_re_run(consortium):
@@ -53,6 +62,21 @@ def test_a_package_that_was_filed_but_not_entered_before_a_kill_is_entered_by_th
         journal.received(consortium.hub, again, NOW)
         entries = verify_ledger(journal.ledger_path(consortium.hub)).entries
         assert [entry.event.kind for entry in entries] == ["opened", "enacted", "received"]
+
+
+def test_what_a_command_renamed_that_did_not_end_is_flushed_before_the_next_relies_on_it(consortium, monkeypatch):
+    hub, flushed = consortium.hub, []
+    monkeypatch.setattr(rooms, "sync_folder", flushed.append)
+    with hub.working():
+        pass
+    with suppress(KeyboardInterrupt), hub.working():
+        raise KeyboardInterrupt
+    assert not flushed
+    with hub.working():
+        assert set(flushed) == {hub.folder, *(path for path in hub.folder.rglob("*") if path.is_dir())}
+        flushed.clear()
+    with hub.working():
+        assert not flushed
 
 
 def test_a_ledger_whose_making_was_cut_short_is_begun_again(consortium):
