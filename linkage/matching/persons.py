@@ -6,8 +6,9 @@ Rules:
   needed here, and are not here.
 - Two records that found no partner are likelier to be each other's than their weight alone says. A match below the
   threshold has both its records free; a false pair has so only as often as two records happen to be. How often that
-  is, is counted among the false pairs below the threshold, and their odds are divided by it (one-to-one matching as
-  in Sadinle 2017, for what is left). So linking goes in rounds, and a later round never undoes an earlier one.
+  is, is estimated by expectation-maximisation from the pairs below the threshold, free and taken, and the odds of the
+  free ones are divided by it (one-to-one matching as in Sadinle 2017, for what is left). So linking goes in rounds, and
+  a later round never undoes an earlier one.
 - Links that stay below the threshold are kept for review and never join.
 """
 
@@ -30,8 +31,9 @@ from linkage.spec.encodings import TokenTable
 _ROUNDS = 5
 #: A link that rests on who is left has to be clearly likelier than not.
 _LATER_THRESHOLD = 0.7
-#: Weight, in pairs, of records being free independently; the least chance that two records of a false pair are free.
-_INDEPENDENT, _LEAST_FREE = 10.0, 1e-3
+#: Weight, in pairs, of records being free independently; the least chance that two records of a false pair are free;
+#: and how often that chance and the odds that follow from it are brought into line.
+_INDEPENDENT, _LEAST_FREE, _SETTLING = 10.0, 1e-3, 30
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,9 @@ class Persons:
     ``records``: ``source`` (str), ``row`` (position in the source), ``person_token`` (str), ``cluster_id`` (int).
     ``pairs``: ``source_a``, ``row_a``, ``source_b``, ``row_b``, ``match_weight``, ``match_probability``,
     ``calibrated_probability``, ``pattern``, ``final_probability`` (given which records were free when it was last
-    looked at) and ``decision``: *linked*, *conflict* (refused by the one-per-source rule), *placebo* (inside a
-    duplicate-free source, so false), or *review* (below the threshold).
+    looked at; 0 where one was taken), ``together`` (bool: the records are of one cluster) and ``decision``: *linked*,
+    *conflict* (refused by the one-per-source rule), *placebo* (inside a duplicate-free source, so false), or *review*
+    (below the threshold).
     """
 
     records: pd.DataFrame
@@ -148,6 +151,7 @@ def resolve_persons(
             "calibrated_probability": links["calibrated_probability"],
             "pattern": links["pattern"],
             "final_probability": final,
+            "together": labels[a] == labels[b],
             "decision": _decisions(joining, inside, refused),
         }
     )
@@ -166,6 +170,7 @@ class _Leftover:
         probability: NDArray[np.float64],
     ) -> None:
         self._source_of, self._a, self._b, self._probability = source_of, a, b, probability
+        self._odds = probability / np.maximum(1.0 - probability, 1e-300)
         self._exclusive, self._x, self._y = exclusive, source_of[a], source_of[b]
         # Records are numbered source by source.
         self._starts = np.searchsorted(source_of, np.arange(len(exclusive) + 1))
@@ -174,22 +179,23 @@ class _Leftover:
         self._between = (self._x != self._y) & exclusive[self._x] & exclusive[self._y]
 
     def probabilities(self, labels: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return each pair's probability; one whose end is taken keeps its own."""
+        """Return each pair's probability: 0 if an end is taken, its own where a source may hold duplicates."""
         sources = len(self._records)
         holds = np.zeros((int(labels.max(initial=-1)) + 1, sources), dtype=bool)
         holds[labels, self._source_of] = True
         own = holds & self._exclusive
         free = ~(own[labels[self._a]] & own[labels[self._b]]).any(axis=1) & self._between
-        open_ = self._between & (labels[self._a] != labels[self._b]) & (self._probability <= LINK_THRESHOLD)
-        size = sources * (sources + 1) // 2
-        matches = np.bincount(self._pair[open_], weights=self._probability[open_], minlength=size)
-        pairs = np.bincount(self._pair[open_], minlength=size) - matches
-        both = np.bincount(self._pair[open_ & free], minlength=size) - matches
+        apart = self._between & (labels[self._a] != labels[self._b]) & (self._probability <= LINK_THRESHOLD)
         unlinked = np.array(
             [(~holds[labels[start:end]]).sum(axis=0) for start, end in pairwise(self._starts)]
         ) / np.maximum(self._records, 1.0)[:, None]  # fmt: skip
-        chance = np.array([unlinked[x, y] * unlinked[y, x] for x, y in source_pairs(sources)])
-        chance = (np.maximum(both, 0.0) + _INDEPENDENT * chance) / (np.maximum(pairs, 0.0) + _INDEPENDENT)
-        factor = 1.0 / np.clip(chance, _LEAST_FREE, 1.0)
-        odds = self._probability / np.maximum(1.0 - self._probability, 1e-300) * factor[self._pair]
-        return np.where(free, odds / (1.0 + odds), self._probability)
+        independent = np.array([unlinked[x, y] * unlinked[y, x] for x, y in source_pairs(sources)])
+        pair, odds = self._pair[apart & free], self._odds[apart & free]
+        taken = np.bincount(self._pair[apart & ~free], minlength=len(independent))
+        chance = np.clip(independent, _LEAST_FREE, 1.0)
+        for _ in range(_SETTLING):
+            false = np.bincount(pair, weights=1.0 / (1.0 + odds / chance[pair]), minlength=len(independent))
+            chance = (false + _INDEPENDENT * independent) / (false + taken + _INDEPENDENT)
+            chance = np.clip(chance, _LEAST_FREE, 1.0)
+        raised = self._odds / chance[self._pair]
+        return np.where(free, raised / (1.0 + raised), np.where(self._between, 0.0, self._probability))

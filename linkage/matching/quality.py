@@ -5,9 +5,10 @@ Rules:
 - **False links** are estimated from pairs that are known to be false (:mod:`linkage.matching.false_links`), never from
   the model's own posterior, which understates error several times over; only where no source is free of duplicates
   is there nothing else.
-- **Recall** is the true links found over the matches there are. Those are the matches among the pairs compared, held
-  against the placebo (:mod:`linkage.matching.calibration`), and those that no pass brought together
-  (:mod:`linkage.matching.capture`).
+- **Recall** is the true links found over the matches there are. Those are the true ones among the links of pairs that
+  were compared, the pairs left unlinked by their probability given which records are taken (where a source may hold
+  duplicates, nobody is taken, and it is the matcher's estimate: :mod:`linkage.matching.calibration`), and those that no
+  pass brought together (:mod:`linkage.matching.capture`).
 - Every estimate has an interval. What rests on few pairs says so by its width.
 
 Sources: Blakely and Salmond 2002 (duplicate method); Dasylva and Goussanou 2022; research on simulated consortia.
@@ -16,6 +17,7 @@ Sources: Blakely and Salmond 2002 (duplicate method); Dasylva and Goussanou 2022
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -159,19 +161,26 @@ def certify(
     pairs = []
     for pair in scored.source_pairs:
         key = (min(pair.source_a, pair.source_b), max(pair.source_a, pair.source_b))
-        matches = pair.estimated_matches / (1.0 - pair.lost_share)
-        doubt = pair.matches_error + 0.25 * (matches - pair.estimated_matches)
-        wrong = false[key]
+        wrong, links = false[key], after.get(key, 0)
+        compared, error, joined = pair.estimated_matches, pair.matches_error, 0.0
+        if exclusive.issuperset(key):
+            right = 1.0 - wrong.after[0] / max(links, 1)
+            met = _met(persons, key)
+            compared, error = right * met.together + met.missed, met.error
+            joined = right * (links - met.together)
+        # What other records joined was never compared either, so no fewer were.
+        never = max(compared * pair.lost_share / (1.0 - pair.lost_share), joined)
+        doubt = error + 0.25 * never
         pairs.append(
             PairQuality(
                 source_a=pair.source_a,
                 source_b=pair.source_b,
                 compared_pairs=int(pair.compared),
-                expected_matches=round(matches, 1),
-                never_compared=round(matches - pair.estimated_matches, 1),
+                expected_matches=round(compared + never, 1),
+                never_compared=round(never, 1),
                 matches_error=round(doubt, 1),
-                before_clustering=estimate(int(before.get(key, 0)), wrong.before, matches, doubt),
-                after_clustering=estimate(after.get(key, 0), wrong.after, matches, doubt),
+                before_clustering=estimate(int(before.get(key, 0)), wrong.before, compared + never, doubt),
+                after_clustering=estimate(links, wrong.after, compared + never, doubt),
             )
         )
     cross = persons.records.groupby("cluster_id")["source"].nunique()
@@ -204,6 +213,30 @@ def certify(
         converged=scored.model.converged,
         warnings=scored.warnings + doubtful_pairs(pairs) + _repeated(persons, frozenset(exclusive)),
     )
+
+
+@dataclass(frozen=True)
+class _Met:
+    """Compared pairs of two sources that hold nobody twice.
+
+    ``together`` are of one person, ``missed`` matches are expected among the others, with a standard error of
+    ``error``.
+    """
+
+    together: int
+    missed: float
+    error: float
+
+
+def _met(persons: Persons, key: tuple[str, str]) -> _Met:
+    pairs = persons.pairs
+    between = pairs["source_a"].isin(key) & pairs["source_b"].isin(key) & (pairs["source_a"] != pairs["source_b"])
+    mine = pairs[between]
+    # What was refused has an end with a better partner.
+    chance = mine.loc[~mine["together"] & (mine["decision"] != "conflict"), "final_probability"].to_numpy()
+    missed = float(chance.sum())
+    error = float(np.sqrt((chance * (1.0 - chance)).sum() + 1.0)) + 0.25 * missed
+    return _Met(int(mine["together"].sum()), missed, error)
 
 
 def doubtful_pairs(pairs: Sequence[PairQuality]) -> tuple[str, ...]:

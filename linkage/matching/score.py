@@ -240,7 +240,7 @@ def _lost(
         chance = learned.everywhere.probabilities(decode(codes, len(identifiers)))
         return chance, learned.calibration.apply(chance)
 
-    counted = tally(sources, spec, identifiers, assess)
+    counted = tally(sources, spec, identifiers, assess, learned.exclusive)
     pairs = source_pairs(len(sources))
     groups = []
     for number in np.flatnonzero(learned.fitted):

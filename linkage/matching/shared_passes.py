@@ -6,14 +6,18 @@ Rules:
   set of passes is whole. Working back from the last pass, pairs already known are taken off, and what is left of a
   pass shares no later one. No pair is ever followed from pass to pass.
 - A pass with many pairs is sampled by whole blocks, which are pseudorandom, and its counts are scaled up.
-- A pair counts by its probability of being a match, and what false pairs a set of passes brings is read from the
-  placebo: the same sets among pairs inside duplicate-free sources.
+- A pair counts by its probability of being a match. If an end has a likelier partner in the block, from a source that
+  holds nobody twice, it is *taken* as surely as that one is a match: relatives and namesakes of linked records would
+  look like matches of which little agrees, and such matches are what the lost ones are inferred from.
+- What false pairs a set of passes brings is read from the placebo, the same sets among pairs inside duplicate-free
+  sources; those that are taken are known, and taken off.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +35,20 @@ _ROWS, _PAIRS = 200_000, 500_000
 LIKELY = 0.01
 
 
+class Held(NamedTuple):
+    """How many ``pairs``, how many ``matches`` are expected among them, and how many pairs have a ``taken`` end."""
+
+    pairs: float = 0.0
+    matches: float = 0.0
+    taken: float = 0.0
+
+
 @dataclass(frozen=True)
 class Tally:
-    """Likely matches by pair of sources and set of passes (bit p is pass p): how many pairs, and matches expected."""
+    """Likely matches by pair of sources and set of passes (bit p is pass p)."""
 
     passes: int
-    held: Mapping[tuple[int, int], tuple[float, float]]
+    held: Mapping[tuple[int, int], Held]
 
 
 #: Returns, for pattern codes, the model's and the calibrated probability of a match, each (patterns, source pairs).
@@ -87,11 +99,30 @@ def _likely(rows: Rows, assess: Assess) -> tuple[NDArray[np.int64], NDArray[np.i
     return a, b, calibrated[pattern[slot], rows.pair_of[rows.sources[a], rows.sources[b]]]
 
 
+def _taken(
+    rows: Rows, a: NDArray[np.int64], b: NDArray[np.int64], chance: NDArray[np.float64], exclusive: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return how surely an end of each pair has a likelier partner in the other end's source."""
+    of_a, of_b = rows.sources[a].astype(np.int64), rows.sources[b].astype(np.int64)
+    best = np.zeros((len(rows.sources), len(exclusive)))
+    np.maximum.at(best, (a, of_b), chance)
+    np.maximum.at(best, (b, of_a), chance)
+    surely = np.zeros(len(a))
+    for row, other in ((a, of_b), (b, of_a)):
+        likelier = (best[row, other] > chance) & exclusive[other] & (of_a != of_b)
+        surely = np.maximum(surely, np.where(likelier, best[row, other], 0.0))
+    return surely
+
+
 def _pass_counts(
-    name: str, sources: Sequence[Encodings], identifiers: tuple[Identifier, ...], assess: Assess
+    name: str,
+    sources: Sequence[Encodings],
+    identifiers: tuple[Identifier, ...],
+    assess: Assess,
+    exclusive: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float64]]:
-    """Return the likely matches of one pass: pair of sources, set of earlier passes, pairs and matches expected."""
-    nothing = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros((0, 2))
+    """Return the likely matches of one pass: pair of sources, set of earlier passes, and what a :class:`Held` has."""
+    nothing = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros((0, 3))
     # A pass may have to be read from a package: once is enough.
     held = [source.passes.get(name) for source in sources]
     share = _share([found.blocks for found in held if found is not None])
@@ -107,9 +138,10 @@ def _pass_counts(
     # Without its checks no pair counts as met before.
     rows = found.rows._replace(checks=np.zeros((len(checks), 0), dtype=np.uint32))
     a, b, expected = _likely(rows, assess)
+    taken = _taken(rows, a, b, expected, exclusive)
     shared = (checks[a] == checks[b]) & (checks[a] != 0)
     bits = np.uint64(1) << np.arange(checks.shape[1], dtype=np.uint64)
-    counts = np.column_stack([np.ones(len(a)), expected]) / share
+    counts = np.column_stack([np.ones(len(a)), expected * (1.0 - taken), taken]) / share
     return rows.pair_of[rows.sources[a], rows.sources[b]], (shared * bits).sum(axis=1, dtype=np.uint64), counts
 
 
@@ -118,14 +150,15 @@ def tally(
     spec: LinkageSpec,
     identifiers: tuple[Identifier, ...],
     assess: Assess,
+    exclusive: NDArray[np.bool_],
 ) -> Tally:
-    """Count the likely matches by the set of passes they share."""
+    """Count the likely matches by the set of passes they share; ``exclusive`` (sources,) hold nobody twice."""
     known: dict[tuple[int, int], NDArray[np.float64]] = {}
     for p in reversed(range(len(spec.passes))):
-        pair, earlier, counts = _pass_counts(spec.passes[p].name, sources, identifiers, assess)
+        pair, earlier, counts = _pass_counts(spec.passes[p].name, sources, identifiers, assess, exclusive)
         counted: dict[tuple[int, int], NDArray[np.float64]] = {}
         keys, inverse = np.unique(np.column_stack([pair.astype(np.uint64), earlier]), axis=0, return_inverse=True)
-        sums = np.zeros((len(keys), 2))
+        sums = np.zeros((len(keys), 3))
         np.add.at(sums, inverse.ravel(), counts)
         for (number, mask), held in zip(keys.tolist(), sums, strict=True):
             counted[number, mask | (1 << p)] = held
@@ -134,7 +167,7 @@ def tally(
             if mask >> p & 1 and (number, mask & upto) in counted:
                 counted[number, mask & upto] -= held
         known |= {key: np.maximum(held, 0.0) for key, held in counted.items() if held[0] > 0.5}
-    return Tally(len(spec.passes), {key: (float(held[0]), float(held[1])) for key, held in known.items()})
+    return Tally(len(spec.passes), {key: Held(*held.tolist()) for key, held in known.items()})
 
 
 def captures(counted: Tally, pair: int, placebo: Sequence[int], scale: float, passes: NDArray[np.bool_]) -> Captures:
@@ -144,10 +177,11 @@ def captures(counted: Tally, pair: int, placebo: Sequence[int], scale: float, pa
     expect of false pairs; the model's own number is the prior. ``passes`` (passes,) are those to tell of.
     """
     masks = sorted(mask for number, mask in counted.held if number == pair)
-    own = np.array([counted.held[pair, mask] for mask in masks]).reshape(len(masks), 2)
-    false = np.array([scale * sum(counted.held.get((p, mask), (0.0, 0.0))[0] for p in placebo) for mask in masks])
+    own = np.array([counted.held[pair, mask] for mask in masks]).reshape(len(masks), 3)
+    pairs, matches, taken = own.T
+    false = np.array([scale * sum(counted.held.get((p, mask), Held()).pairs for p in placebo) for mask in masks])
     flags = np.array([[mask >> p & 1 for p in range(counted.passes)] for mask in masks], dtype=bool)
     return Captures(
         flags.reshape(len(masks), counted.passes)[:, passes],
-        weighed(own[:, 0], own[:, 1], false) if placebo else own[:, 1],
+        weighed(pairs - taken, matches, np.maximum(false - taken, 0.0)) if placebo else matches,
     )
