@@ -115,10 +115,10 @@ def _require_understood(world: Path, played: Survivor) -> None:
 def examine(folder: Path, words: str, played: Played, survivor: Survivor) -> tuple[str, str]:
     """Look at what a loss of power left, and run the command again; returns the state and a problem."""
     step, target = STEPS[played.number], folder / "lost"
-    if step not in HUB_STEPS:
-        return _examine_files(played, survivor)
     shutil.rmtree(target, ignore_errors=True)
     survivor.write(target)
+    if step not in HUB_STEPS:
+        return _examine_files(played, survivor)
     before, after = folder / f"before-{played.number}", folder / f"after-{played.number}"
     later = partial(command, step.day + 0.001)
     state = problem = ""
