@@ -20,7 +20,6 @@ Rules:
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from typing import Literal
 from linkage.errors import StoreError
 from linkage.exchange.files import make_folder, rename_durably, sync_folder, write_atomically
 from linkage.exchange.keys import PrivateKeys, PublicKeys, generate_keys, load_private_keys, save_keys
+from linkage.exchange.locking import lock_to_write
 from linkage.governance.signatures import signatures_path
 from linkage.governance.standing import StandingAgreement, load_agreement
 from linkage.governance.statements import statements_path
@@ -130,14 +130,14 @@ class Hub:
                 f"{self.folder} has no agreement yet",
                 advice=f"adopt one with `linkage hub adopt {self.folder} AGREEMENT --spec SPEC`",
             )
-        return self.folder / "agreement" / self._current.read_text().strip()
+        return self.folder / "agreement" / self._current.read_text("utf-8").strip()
 
     @contextmanager
     def working(self) -> Iterator[None]:
         """Hold the hub for this process; sweep what a killed one left half-written, and flush what it renamed."""
         with (self.folder / ".lock").open("a") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_to_write(lock, wait=False)
             except BlockingIOError:
                 raise StoreError(
                     f"another process is at work in {self.folder}", advice="wait until it ends, then try again"

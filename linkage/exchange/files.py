@@ -104,7 +104,9 @@ def remove_durably(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in ``folder`` survive a loss of power."""
+    """Make the names in ``folder`` survive a loss of power; Windows opens no folder, and flushes its names itself."""
+    if os.name == "nt":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -14,7 +14,6 @@ Rules:
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from pydantic import ValidationError
 from linkage.errors import StoreError
 from linkage.exchange.canonical import canonical_json
 from linkage.exchange.files import sync_folder
+from linkage.exchange.locking import lock_to_read, lock_to_write
 from linkage.governance.events import Entry, Event, Opened
 
 ORIGIN: Final = "0" * 64
@@ -139,7 +139,8 @@ def _write(handle: BinaryIO, event: Event, sequence: int, previous: str, now: da
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    with _opened(path, "rb", fcntl.LOCK_SH) as handle:
+    with _opened(path, "rb") as handle:
+        lock_to_read(handle)
         while line := handle.readline(_MAX_LINE):
             if not line.endswith(b"\n"):
                 raise _torn(path)
@@ -169,18 +170,18 @@ def _entry(line: bytes, number: int | None, path: Path) -> Entry:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[BinaryIO]:
-    with _opened(path, "r+b", fcntl.LOCK_EX) as handle:
+    with _opened(path, "r+b") as handle:
+        lock_to_write(handle)  # a write takes milliseconds, so others wait
         yield handle
 
 
 @contextmanager
-def _opened(path: Path, mode: Literal["rb", "r+b"], lock: int) -> Iterator[BinaryIO]:
+def _opened(path: Path, mode: Literal["rb", "r+b"]) -> Iterator[BinaryIO]:
     try:
         handle: BinaryIO = path.open(mode)
     except FileNotFoundError:
         raise StoreError(f"There is no ledger at {path}.") from None
     with handle:
-        fcntl.flock(handle, lock)  # until the file is closed; a write takes milliseconds, so others wait
         yield handle
 
 
