@@ -37,6 +37,9 @@ _BETWEEN = re.compile(r"(\d+) ?(?:-|\u2013|to) ?(\d+)")
 _AT_LEAST = re.compile(r"(?:>=|\u2265|at least) ?(\d+)|(\d+) ?(?:\+|or more)")
 _ABOVE = re.compile(r"(?:>|more than|over) ?(\d+)")
 
+#: A table of so many rows crosses its dimensions, if more than a few describe a row (a school's code, name, district).
+_MANY_ROWS, _DESCRIBING = 50, 4
+
 Range = tuple[int, float, float]
 """A row, and the least and greatest that its printed range allows."""
 
@@ -76,6 +79,7 @@ def read_table(
         )
     notes = []
     if not by and measure is None and (keys := _crosstab_keys(frame)):
+        _refuse_a_register(name, frame[keys])
         codes = [column for column in frame.columns if column not in keys]
         notes.append(f"read as a crosstab of {', '.join(map(repr, keys))} by the {len(codes)} columns beside")
         frame = frame.melt(id_vars=keys, var_name="column", value_name="number").astype(str)
@@ -92,6 +96,7 @@ def read_table(
             missing,
             f"The columns are: {', '.join(map(str, frame.columns))}.",
         )
+    _refuse_a_register(name, frame[list(by)])
     text = frame[measure].where(~frame[measure].isin([str(zero) for zero in zeros]), "0")
     shown = numbers(text)
     _refuse_what_is_no_count(name, measure, text, shown)
@@ -145,6 +150,24 @@ def _holds_numbers(column: pd.Series) -> bool:
     return bool((number | symbol).all() and (number.any() or not letters.any()))
 
 
+def _lines(codes: pd.DataFrame, column: str) -> int:
+    """Return how many combinations of the other dimensions there are: lines along ``column``."""
+    others = codes.drop(columns=column)
+    return len(others.drop_duplicates()) if len(others.columns) else 1
+
+
+def _refuse_a_register(name: str, codes: pd.DataFrame) -> None:
+    """Raise InputError where many columns were taken for dimensions, and rows cross none of them with the others."""
+    if len(codes) < _MANY_ROWS or len(codes.columns) <= _DESCRIBING:
+        return
+    if all(_lines(codes, column) > len(codes) / 2 for column in codes.columns):
+        raise InputError(
+            f"{name} looks like a list with a row per person, not like a table",
+            [f"taken for dimensions, but hardly ever crossed: {', '.join(map(str, codes.columns))}"],
+            "Name its dimensions with --by and its numbers with --count. Of persons, linkage tabulate makes a table.",
+        )
+
+
 def _refuse_what_is_no_count(name: str, measure: str, text: pd.Series, shown: pd.Series) -> None:
     if text.str.fullmatch(_PERCENT).any():
         raise InputError(
@@ -159,6 +182,8 @@ def _likely_totals(codes: pd.DataFrame, by: list[str], column: str, shown: pd.Se
     """Yield codes of ``column`` that look like its total, and whether that is certain, where it has no total yet."""
     if codes[column].eq(TOTAL).any() or codes[column].nunique() < 3 or f"{column}_level" in by:
         return
+    if 2 * _lines(codes[by], column) > len(codes):
+        return  # most stand alone: nothing adds up
     others = [each for each in by if each != column]
     lines = codes.assign(number=shown)
     wide = lines.set_index([column, *others])["number"] if others else lines.set_index(column)["number"]

@@ -23,10 +23,13 @@ def show_trial(
     console.print(_quality(certificate, scores))
     linked = sum(source.linked_records for source in certificate.sources)
     records = sum(source.records for source in certificate.sources)
-    console.print(
-        f"{records:,} records are {certificate.persons:,} persons; {linked:,} records were linked to another source's; "
-        f"{certificate.conflicts:,} links were refused because a source has one record a person."
-    )
+    told = f"{records:,} records are {certificate.persons:,} persons"
+    if len(certificate.sources) > 1:
+        told += (
+            f"; {linked:,} records were linked to another source's; {certificate.conflicts:,} links were refused "
+            "because a source has one record a person"
+        )
+    console.print(f"{told}.")
     for warning in certificate.warnings:
         console.print(f"[yellow]warning:[/] {warning}")
     if scores is None:

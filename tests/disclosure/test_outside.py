@@ -1,5 +1,6 @@
 """The audit of anyone's table, from the command line."""
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -7,6 +8,7 @@ from linkage.cli.disclosure import tabulate
 from linkage.cli.main import main
 from linkage.disclosure.outside import audit_outside
 from linkage.disclosure.printed import read_table
+from linkage.errors import InputError
 
 MARGINS = "school,10,11,12,Total\nNorth,30,25,*,59\nSouth,40,35,20,95\nWest,22,18,27,67\nTotal,92,78,51,221\n"
 SAFE = "school,10,11,12,Total\nNorth,30,*,*,59\nSouth,40,35,20,95\nWest,22,*,*,67\nTotal,92,78,51,221\n"
@@ -107,3 +109,20 @@ def test_tabulate_refuses_a_table_of_nobody_and_writes_over_nothing(run, tmp_pat
 
 def test_every_option_of_tabulate_is_explained():
     assert all(option.help for option in tabulate.params if option.param_type_name == "option")
+
+
+def test_a_list_of_persons_is_no_table():
+    people = pd.DataFrame(
+        {
+            "local": [f"L{n}" for n in range(60)],
+            "first": [f"F{n % 20}" for n in range(60)],
+            "last": [f"N{n % 30}" for n in range(60)],
+            "street": [f"{n} Elm St" for n in range(60)],
+            "city": [f"C{n % 4}" for n in range(60)],
+            "zip": [str(50000 + n) for n in range(60)],
+        }
+    )
+    with pytest.raises(InputError, match="row per person"):
+        read_table("people.csv", people)
+    schools = pd.DataFrame({"id": range(60), "school": people["local"], "district": people["city"], "n": range(60)})
+    assert len(read_table("schools.csv", schools).frame) == 60
