@@ -9,7 +9,7 @@ import click
 import pandas as pd
 from rich.console import Console
 
-from linkage.cli.common import ExistingFile, NewFile, refuse_unwritable
+from linkage.cli.common import NewFile, refuse_unwritable
 from linkage.engine.local import LinkResult, link
 from linkage.errors import InputError
 from linkage.exchange.files import write_atomically
@@ -68,7 +68,7 @@ def _heading(result: LinkResult) -> str:
 
 
 @click.command("try")
-@click.argument("files", nargs=-1, required=True, type=ExistingFile)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--spec", default=DEFAULT, show_default=True, help="A ready linkage spec, or a spec file.")
 @click.option("--truth", metavar="COLUMN", help="Column that names the person; never shown to the linker.")
 @click.option("--split", metavar="COLUMN", help="Column that names the source, where one file holds several.")

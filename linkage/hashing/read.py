@@ -101,7 +101,7 @@ def read_extract(path: Path, reading: Reading | None = None, *, quarantine: bool
     Raises InputError.
     """
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file")
+        raise InputError(f"{path}: this is a folder, not a file" if path.is_dir() else f"{path}: there is no such file")
     found = _read(path, reading or Reading())
     if found.rejected and not quarantine:
         raise InputError(
