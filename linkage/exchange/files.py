@@ -93,7 +93,7 @@ def make_folder(folder: Path, mode: int = 0o777) -> None:
 
 def rename_durably(path: Path, to: Path) -> None:
     """Give a file, or a folder whose content is flushed, another name."""
-    path.rename(to)
+    path.replace(to)
     sync_folder(to.parent)
 
 
