@@ -56,6 +56,8 @@ _MOVED_START, _SAME_PLACE = 0.1, 0.2
 _CONSTANT = 0.999
 #: Fewer identifiers that vary, or fewer expected matches, cannot tell how matches agree.
 _LEAST_IDENTIFIERS, _LEAST_MATCHES = 3, 8.0
+#: Strangers agree on what tells persons apart less often than this, matches on average more often than the second.
+_TELLING, _LEAST_OWN = 0.4, 0.25
 _ITERATIONS = 400
 _TOLERANCE = 1e-4
 
@@ -232,9 +234,25 @@ def fit(counts: PatternCounts, u: Floats, identifiers: tuple[Identifier, ...]) -
     varying = [identifier for identifier in identifiers if identifier is not NAME_ORDER and identifier.name not in idle]
     if len(varying) >= _LEAST_IDENTIFIERS:
         model = _fit(counts, u, identifiers, idle, estimate=True)
-        if float(model.match_share @ counts.totals) >= _LEAST_MATCHES:
+        if float(model.match_share @ counts.totals) >= _LEAST_MATCHES and _of_persons(model, idle):
             return model
     return _fit(counts, u, identifiers, idle, estimate=False)
+
+
+def _of_persons(model: Model, idle: Sequence[str]) -> bool:
+    """Say whether matches agree on what is a person's own as persons do.
+
+    Where hardly anybody is held twice, households are most of what is alike, and EM may take them for matches.
+    """
+    own = [
+        model.m[f, identifier.levels]
+        for f, identifier in enumerate(model.identifiers)
+        if identifier.about == "person"
+        and identifier is not NAME_ORDER
+        and identifier.name not in idle
+        and model.u[f, identifier.levels] < _TELLING
+    ]
+    return not own or float(np.mean(own)) >= _LEAST_OWN
 
 
 def _fit(
