@@ -52,8 +52,7 @@ def test_a_source_without_records_links_nothing():
     assert linkage.link({"a": _FRAMES["a"], "b": _FRAMES["b"].iloc[:0]}).certificate.after_clustering.links == 0
 
 
-# Whether EM takes families for persons hangs on the secret: without the check it did in one of three runs or so.
-@pytest.mark.parametrize("seed", [2, 2, 3, 3])
+@pytest.mark.parametrize("seed", [2, 3])
 def test_a_clean_register_of_families_is_not_taken_for_one_of_duplicates(seed):
     home = ["last_name", "street", "city", "zip"]
     people = registers(8_000, seed=seed)[0]["a"].drop(columns=["phone", "sex"]).reset_index(drop=True)
@@ -61,8 +60,10 @@ def test_a_clean_register_of_families_is_not_taken_for_one_of_duplicates(seed):
     members = [people.iloc[start : start + size].reset_index(drop=True) for start in (0, size, 2 * size)]
     families = [member.assign(**{name: members[0][name] for name in home}) for member in members]
     twice = members[0].head(5)
-    clusters = linkage.link({"a": pd.concat([*families, twice], ignore_index=True)}).clusters
-    held = clusters.groupby("cluster_id")["row"].agg(["min", "max", "size"])
-    linked = held[held["size"] > 1]
-    assert int(((linked["min"] < 5) & (linked["max"] >= 3 * size)).sum()) == 5
-    assert len(linked) <= 15
+    # Whether EM takes families for persons hangs on the secret: without the check it did in one of three runs or so.
+    for _ in range(2):
+        clusters = linkage.link({"a": pd.concat([*families, twice], ignore_index=True)}).clusters
+        held = clusters.groupby("cluster_id")["row"].agg(["min", "max", "size"])
+        linked = held[held["size"] > 1]
+        assert int(((linked["min"] < 5) & (linked["max"] >= 3 * size)).sum()) == 5
+        assert len(linked) <= 15
