@@ -104,13 +104,16 @@ def _taken(
 ) -> NDArray[np.float64]:
     """Return how surely an end of each pair has a likelier partner in the other end's source."""
     of_a, of_b = rows.sources[a].astype(np.int64), rows.sources[b].astype(np.int64)
-    best = np.zeros((len(rows.sources), len(exclusive)))
-    np.maximum.at(best, (a, of_b), chance)
-    np.maximum.at(best, (b, of_a), chance)
+    sources = len(exclusive)
+    # A place for each row and each source that its partner may be from.
+    ends = a * sources + of_b, b * sources + of_a
+    best = np.zeros(len(rows.sources) * sources)
+    for end in ends:
+        np.maximum.at(best, end, chance)
     surely = np.zeros(len(a))
-    for row, other in ((a, of_b), (b, of_a)):
-        likelier = (best[row, other] > chance) & exclusive[other] & (of_a != of_b)
-        surely = np.maximum(surely, np.where(likelier, best[row, other], 0.0))
+    for end, other in zip(ends, (of_b, of_a), strict=True):
+        likelier = (best[end] > chance) & exclusive[other] & (of_a != of_b)
+        surely = np.maximum(surely, np.where(likelier, best[end], 0.0))
     return surely
 
 
