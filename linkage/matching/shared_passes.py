@@ -181,10 +181,13 @@ def captures(counted: Tally, pair: int, placebo: Sequence[int], scale: float, pa
     """
     masks = sorted(mask for number, mask in counted.held if number == pair)
     own = np.array([counted.held[pair, mask] for mask in masks]).reshape(len(masks), 3)
-    pairs, matches, taken = own.T
+    pairs, expected, taken = own.T
+    # A pair may be taken in one pass and not in the next, so that the rest of a set comes out below nothing.
+    free = np.maximum(pairs - taken, 0.0)
+    matches = np.minimum(expected, free)
     false = np.array([scale * sum(counted.held.get((p, mask), Held()).pairs for p in placebo) for mask in masks])
     flags = np.array([[mask >> p & 1 for p in range(counted.passes)] for mask in masks], dtype=bool)
     return Captures(
         flags.reshape(len(masks), counted.passes)[:, passes],
-        weighed(pairs - taken, matches, np.maximum(false - taken, 0.0)) if placebo else matches,
+        weighed(free, matches, np.maximum(false - taken, 0.0)) if placebo else matches,
     )
