@@ -56,7 +56,7 @@ _BELIEF = 4.0
 #: A pass whose key agrees in fewer matches than this is not taken to miss any by its cap.
 _LEAST_IMPLIED = 20.0
 _ITERATIONS = 200
-_TOLERANCE, _GAIN = 1e-4, 0.01
+_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -185,10 +185,9 @@ class _Fit:
 def _fit(found: Agreements, nets: Sequence[_Net], prior: _Chances, worth: float) -> _Fit:
     """Fit what the nets have in common by EM; ``worth`` is the prior's weight in matches."""
     chances = prior
-    lost, likelihood = [-1.0] * len(nets), -np.inf
+    lost, likelihood = [-1.0] * len(nets), 0.0
     for _ in range(_ITERATIONS):
-        counted, classes = worth * prior.chance, worth * prior.classes
-        before, less_likely = lost, likelihood
+        counted, classes, before = worth * prior.chance, worth * prior.classes, lost
         lost, likelihood = [], 0.0
         joint = chances.joint(found)
         for net in nets:
@@ -203,9 +202,7 @@ def _fit(found: Agreements, nets: Sequence[_Net], prior: _Chances, worth: float)
             _gather(found.states, weight, counted)
         total = counted.sum(axis=2, keepdims=True)
         chances = _Chances(counted / total, classes / classes.sum())
-        # What is lost may stand still while classes that begin alike part from each other.
-        settled = max(abs(now - then) / (1 - now) for now, then in zip(lost, before, strict=True)) < _TOLERANCE
-        if settled and abs(likelihood - less_likely) < _GAIN:
+        if max(abs(now - then) / (1 - now) for now, then in zip(lost, before, strict=True)) < _TOLERANCE:
             break
     return _Fit(chances, lost, likelihood)
 
