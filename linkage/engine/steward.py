@@ -17,7 +17,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from io import BytesIO
+from itertools import count
 from pathlib import Path
+from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -56,6 +59,7 @@ TOKENS_MEMBER = "tokens.parquet"
 _AROUND_TABLE = 1 << 20
 #: The phase of hashing that takes long.
 ENCODING = "encoding and sealing"
+_Content = TypeVar("_Content", bytes, memoryview)
 
 
 def pass_member(name: str) -> str:
@@ -231,24 +235,28 @@ def hash_extract(
         facts=facts.model_dump(mode="json"),
     )
 
-    steps = len(planned.passes) + 1
     # Two passes are made at a time, each on its share of the processors.
     threads = max(1, (os.cpu_count() or 1) // 2)
+    # A step for each member made, and one for what is left to seal then.
+    steps, made, counting = len(planned.passes) + 2, count(1), Lock()
 
-    def encoded(done: int, name: str) -> memoryview:
-        report(ENCODING, done / steps)
-        return _parquet(encode_pass(planned, name, derive, threads))
+    def counted(content: _Content) -> _Content:
+        with counting:
+            report(ENCODING, next(made) / steps)
+        return content
+
+    def encoded(name: str) -> memoryview:
+        return counted(_parquet(encode_pass(planned, name, derive, threads)))
 
     def tokens() -> bytes:
-        report(ENCODING, (steps - 1) / steps)
         people = person_tokens(keys, agreement.terms.id, local_ids)
-        return _token_bytes(people, planned.tokens_of())
+        return counted(_token_bytes(people, planned.tokens_of()))
 
     # Passes are encoded while the one before is sealed: all of them would not fit in a laptop's memory. Tokens take one
     # processor long, so they are made first, beside passes.
     members = {TOKENS_MEMBER: Member(tokens, registrar)}
-    for done, name in enumerate(planned.passes):
-        members[pass_member(name)] = Member(partial(encoded, done, name), matcher)
+    members |= {pass_member(name): Member(partial(encoded, name), matcher) for name in planned.passes}
+    report(ENCODING, 0.0)
     write_package(out, heading, members, keys, [matcher, registrar])
     report(ENCODING, 1.0)
     return Receipt(

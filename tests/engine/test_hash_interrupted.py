@@ -4,13 +4,14 @@ import resource
 import signal
 import subprocess
 import sys
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 import pytest
 from click.testing import CliRunner
 from consortium import NOW, children
 
 from linkage.cli.main import main
+from linkage.engine.steward import ENCODING
 from linkage.exchange.keys import save_keys
 
 #: The command in a process of its own, by the consortium's clock.
@@ -107,3 +108,12 @@ def test_a_missing_folder_is_said_before_anything_is_read(command):
     assert refused.exit_code == 2
     assert f"there is no folder {out.parent}" in refused.output.replace("\n", "")
     assert "reading" not in refused.output
+
+
+def test_progress_of_hashing_never_goes_back(consortium):
+    told = []
+    consortium.hash("lakeside-district", children(500), report=lambda phase, done: told.append((phase, done)))
+    sealing = [done for phase, done in told if phase == ENCODING]
+    assert sealing == sorted(sealing)
+    assert (sealing[0], sealing[-1]) == (0.0, 1.0)
+    assert max(after - before for before, after in pairwise(sealing)) < 0.2
