@@ -154,18 +154,15 @@ def certify(
     after = dict(
         zip(zip(implied["source_a"], implied["source_b"], strict=True), implied["links"].tolist(), strict=True)
     )
-    over = persons.pairs[persons.pairs["match_probability"] > LINK_THRESHOLD]
-    ends = [over[["source_a", "source_b"]].min(axis=1), over[["source_a", "source_b"]].max(axis=1)]
-    before = over.groupby(ends).size()
+    compared_by = _compared(persons)
 
     pairs = []
     for pair in scored.source_pairs:
         key = (min(pair.source_a, pair.source_b), max(pair.source_a, pair.source_b))
-        wrong, links = false[key], after.get(key, 0)
+        wrong, links, met = false[key], after.get(key, 0), compared_by.get(key, _NONE)
         compared, error, joined = pair.estimated_matches, pair.matches_error, 0.0
         if exclusive.issuperset(key):
             right = 1.0 - wrong.after[0] / max(links, 1)
-            met = _met(persons, key)
             compared, error = right * met.together + met.missed, met.error
             joined = right * (links - met.together)
         # What other records joined was never compared either, so no fewer were.
@@ -179,7 +176,7 @@ def certify(
                 expected_matches=round(compared + never, 1),
                 never_compared=round(never, 1),
                 matches_error=round(doubt, 1),
-                before_clustering=estimate(int(before.get(key, 0)), wrong.before, compared + never, doubt),
+                before_clustering=estimate(met.over, wrong.before, compared + never, doubt),
                 after_clustering=estimate(links, wrong.after, compared + never, doubt),
             )
         )
@@ -217,26 +214,43 @@ def certify(
 
 @dataclass(frozen=True)
 class _Met:
-    """Compared pairs of two sources that hold nobody twice.
+    """Kept pairs of two sources: how many are ``over`` the threshold and how many ``together`` in one person.
 
-    ``together`` are of one person, ``missed`` matches are expected among the others, with a standard error of
-    ``error``.
+    ``missed`` matches are expected among the others, with a variance of ``spread``, where the two sources hold nobody
+    twice.
     """
 
+    over: int
     together: int
     missed: float
-    error: float
+    spread: float
+
+    @property
+    def error(self) -> float:
+        """The standard error of ``missed``."""
+        return float(np.sqrt(self.spread + 1.0)) + 0.25 * self.missed
 
 
-def _met(persons: Persons, key: tuple[str, str]) -> _Met:
+_NONE = _Met(0, 0, 0.0, 0.0)
+
+
+def _compared(persons: Persons) -> dict[tuple[str, str], _Met]:
+    """Sum up the kept pairs of each two sources, in order of name."""
     pairs = persons.pairs
-    between = pairs["source_a"].isin(key) & pairs["source_b"].isin(key) & (pairs["source_a"] != pairs["source_b"])
-    mine = pairs[between]
+    ends = pairs[["source_a", "source_b"]]
     # What was refused has an end with a better partner.
-    chance = mine.loc[~mine["together"] & (mine["decision"] != "conflict"), "final_probability"].to_numpy()
-    missed = float(chance.sum())
-    error = float(np.sqrt((chance * (1.0 - chance)).sum() + 1.0)) + 0.25 * missed
-    return _Met(int(mine["together"].sum()), missed, error)
+    apart = ~pairs["together"] & (pairs["decision"] != "conflict")
+    chance = pairs["final_probability"].where(apart, 0.0)
+    summed = pd.DataFrame(
+        {
+            "over": pairs["match_probability"] > LINK_THRESHOLD,
+            "together": pairs["together"],
+            "missed": chance,
+            "spread": chance * (1.0 - chance),
+        }
+    )
+    found = summed.groupby([ends.min(axis=1), ends.max(axis=1)]).sum()
+    return {(str(a), str(b)): _Met(int(o), int(t), float(m), float(v)) for (a, b), o, t, m, v in found.itertuples()}
 
 
 def doubtful_pairs(pairs: Sequence[PairQuality]) -> tuple[str, ...]:
