@@ -3,8 +3,8 @@
 Layout::
 
     tar
-    ├── 1.age           an age file to the matcher alone, in it a tar of its members
-    ├── 2.age           an age file to the registrar alone, in it a tar of its members
+    ├── 1.age           an age file to one room alone, in it a tar of its members
+    ├── 2.age           an age file to another room alone, in it a tar of its members
     └── manifest.age    an age file to every recipient, in it a tar of
         ├── manifest.json   canonical JSON: who, for whom, of what, and each envelope's SHA-256, size and members
         └── signature       Ed25519 by the sender, over a label and the manifest's bytes

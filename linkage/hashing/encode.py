@@ -10,8 +10,8 @@ Rules (docs/encoding.md gives the bytes):
   exactly if they also share the earlier block.
 - Rows carry random tokens and are sorted by them, so that nothing of the file's order is left.
 - All keys are derived from the shared secret by label; no key is used for two things.
-- First everything that a million records need once (:func:`plan`), then one pass after another
-  (:func:`encode_pass`), so that no more than one pass lies in memory unless a caller keeps it.
+- First everything that a million records need once (:func:`plan`), then pass by pass (:func:`encode_pass`), so that no
+  more passes lie in memory than a caller makes at a time or keeps.
 """
 
 from __future__ import annotations
